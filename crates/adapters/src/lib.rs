@@ -1,0 +1,1 @@
+//! Other outsides: metrics sources.

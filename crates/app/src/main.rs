@@ -1,0 +1,2 @@
+//! The one binary `tenantry`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What the capacity should be: demand, horizontal sizing, guardrails, plan linter.

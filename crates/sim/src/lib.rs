@@ -1,0 +1,1 @@
+//! The whole world in memory: clusters, load, faults, prices, peers.

@@ -1,0 +1,1 @@
+//! In which order things happen: the control cycle as a state machine.
