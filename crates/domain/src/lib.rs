@@ -1,1 +1,13 @@
-//! The words of Tenantry.
+//! The words of Tenantry: ids, units, tenant configuration and its layers, what was seen, what was decided.
+//!
+//! Everything here is a value. Nothing reads a clock, a file, the network or the environment, and nothing depends
+//! on another crate of ours; every other crate depends on this one.
+
+pub mod config;
+pub mod id;
+pub mod plan;
+pub mod schedule;
+pub mod snapshot;
+pub mod spec;
+pub mod time;
+pub mod unit;
