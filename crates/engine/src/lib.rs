@@ -1,1 +1,7 @@
-//! Use cases, ports, and the driver that performs effects.
+//! Use cases, and the driver that performs effects.
+//!
+//! The engine declares in [`ports`] what it needs of the outside and names no vendor. Decisions are made by the pure
+//! crates below it; here they are given their inputs, recorded, performed and checked.
+
+pub mod ports;
+pub mod scope;
