@@ -1,2 +1,57 @@
-//! House checks.
-fn main() {}
+//! House checks: `cargo run -p xtask -- tidy`.
+
+mod layers;
+mod sizes;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1);
+    let result = match task.as_deref() {
+        Some("tidy") => tidy(),
+        _ => Err(anyhow::anyhow!("usage: cargo run -p xtask -- tidy")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs every check and reports all findings at once.
+fn tidy() -> Result<()> {
+    let root = root()?;
+    let mut findings = sizes::check(&root)?;
+    findings.extend(layers::check(&root)?);
+    if findings.is_empty() {
+        say("tidy: sizes, dependency direction and reach of pure crates are in order");
+        return Ok(());
+    }
+    for finding in &findings {
+        say(finding);
+    }
+    bail!(
+        "{} findings; see STYLE in CONTRIBUTING.md for the rules",
+        findings.len()
+    )
+}
+
+fn root() -> Result<PathBuf> {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent()
+        .map(PathBuf::from)
+        .context("xtask lies in the workspace root")
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "this program's whole output is for a person at a terminal"
+)]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
