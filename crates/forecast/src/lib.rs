@@ -1,0 +1,1 @@
+//! Streaming, probabilistic load forecasting for capacity.
