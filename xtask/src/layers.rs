@@ -11,32 +11,15 @@ use serde::Deserialize;
 const MAY_SEE: &[(&str, &[&str])] = &[
     ("tenantry-domain", &[]),
     ("tenantry-forecast", &[]),
-    (
-        "tenantry-planner",
-        &["tenantry-domain", "tenantry-forecast"],
-    ),
+    ("tenantry-planner", &["tenantry-domain", "tenantry-forecast"]),
     ("tenantry-workflow", &["tenantry-domain"]),
-    (
-        "tenantry-engine",
-        &[
-            "tenantry-domain",
-            "tenantry-forecast",
-            "tenantry-planner",
-            "tenantry-workflow",
-        ],
-    ),
+    ("tenantry-engine", &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-workflow"]),
     ("tenantry-store", &["tenantry-domain", "tenantry-engine"]),
     ("tenantry-operator", &["tenantry-domain", "tenantry-engine"]),
     ("tenantry-adapters", &["tenantry-domain", "tenantry-engine"]),
     (
         "tenantry-sim",
-        &[
-            "tenantry-domain",
-            "tenantry-forecast",
-            "tenantry-planner",
-            "tenantry-workflow",
-            "tenantry-engine",
-        ],
+        &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-workflow", "tenantry-engine"],
     ),
     (
         "tenantry",
@@ -56,12 +39,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that decide, and so may reach nothing that does.
-const PURE: &[&str] = &[
-    "tenantry-domain",
-    "tenantry-forecast",
-    "tenantry-planner",
-    "tenantry-workflow",
-];
+const PURE: &[&str] = &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-workflow"];
 
 /// What no pure crate may reach, at any distance.
 const OUTSIDE: &[&str] = &[
@@ -128,40 +106,22 @@ impl Graph {
             .current_dir(root)
             .output()
             .context("running cargo metadata")?;
-        ensure!(
-            output.status.success(),
-            "cargo metadata failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let metadata: Metadata =
-            serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
+        ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
+        let metadata: Metadata = serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
         let normal = |dep: &Dep| {
             dep.dep_kinds.iter().any(|kind| {
                 // What is only built for other systems, wasm say, is not in our program.
-                kind.kind.is_none()
-                    && !kind
-                        .target
-                        .as_deref()
-                        .is_some_and(|target| target.contains("wasm"))
+                kind.kind.is_none() && !kind.target.as_deref().is_some_and(|target| target.contains("wasm"))
             })
         };
         Ok(Self {
-            names: metadata
-                .packages
-                .into_iter()
-                .map(|package| (package.id, package.name))
-                .collect(),
+            names: metadata.packages.into_iter().map(|package| (package.id, package.name)).collect(),
             edges: metadata
                 .resolve
                 .nodes
                 .into_iter()
                 .map(|node| {
-                    let to = node
-                        .deps
-                        .iter()
-                        .filter(|dep| normal(dep))
-                        .map(|dep| dep.pkg.clone())
-                        .collect();
+                    let to = node.deps.iter().filter(|dep| normal(dep)).map(|dep| dep.pkg.clone()).collect();
                     (node.id, to)
                 })
                 .collect(),
@@ -199,9 +159,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     for id in &graph.members {
         let name = graph.name(id);
         let Some((_, allowed)) = MAY_SEE.iter().find(|(member, _)| *member == name) else {
-            findings.push(format!(
-                "{name}: a new crate needs a decision record and its line in xtask/src/layers.rs"
-            ));
+            findings.push(format!("{name}: a new crate needs a decision record and its line in xtask/src/layers.rs"));
             continue;
         };
         for to in graph.direct(id).iter().map(|to| graph.name(to)) {

@@ -35,23 +35,15 @@ fn tidy() -> Result<()> {
     for finding in &findings {
         say(finding);
     }
-    bail!(
-        "{} findings; see STYLE in CONTRIBUTING.md for the rules",
-        findings.len()
-    )
+    bail!("{} findings; see STYLE in CONTRIBUTING.md for the rules", findings.len())
 }
 
 fn root() -> Result<PathBuf> {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    here.parent()
-        .map(PathBuf::from)
-        .context("xtask lies in the workspace root")
+    here.parent().map(PathBuf::from).context("xtask lies in the workspace root")
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "this program's whole output is for a person at a terminal"
-)]
+#[expect(clippy::print_stderr, reason = "this program's whole output is for a person at a terminal")]
 fn say(line: &str) {
     eprintln!("{line}");
 }

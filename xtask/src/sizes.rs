@@ -21,24 +21,14 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     }
     files.sort();
     for file in files {
-        let text =
-            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-        let name = file
-            .strip_prefix(root)
-            .unwrap_or(&file)
-            .display()
-            .to_string();
+        let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        let name = file.strip_prefix(root).unwrap_or(&file).display().to_string();
         let lines = text.lines().count();
         if lines > FILE_LINES_MAX {
-            findings.push(format!(
-                "{name}: {lines} lines, and {FILE_LINES_MAX} is the most"
-            ));
+            findings.push(format!("{name}: {lines} lines, and {FILE_LINES_MAX} is the most"));
         }
         let tree = syn::parse_file(&text).with_context(|| format!("parsing {name}"))?;
-        let mut long = LongFunctions {
-            file: &name,
-            findings: &mut findings,
-        };
+        let mut long = LongFunctions { file: &name, findings: &mut findings };
         long.visit_file(&tree);
     }
     Ok(findings)
@@ -51,9 +41,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
             if !path.ends_with("tests") && !path.ends_with("target") {
                 collect(&path, files)?;
             }
-        } else if path.extension().is_some_and(|ending| ending == "rs")
-            && !path.ends_with("tests.rs")
-        {
+        } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("tests.rs") {
             files.push(path);
         }
     }
@@ -80,24 +68,12 @@ impl LongFunctions<'_> {
 
 impl<'ast> Visit<'ast> for LongFunctions<'_> {
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        self.measure(
-            &item.sig.ident,
-            item.sig
-                .span()
-                .join(item.block.span())
-                .unwrap_or_else(|| item.block.span()),
-        );
+        self.measure(&item.sig.ident, item.sig.span().join(item.block.span()).unwrap_or_else(|| item.block.span()));
         visit::visit_item_fn(self, item);
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        self.measure(
-            &item.sig.ident,
-            item.sig
-                .span()
-                .join(item.block.span())
-                .unwrap_or_else(|| item.block.span()),
-        );
+        self.measure(&item.sig.ident, item.sig.span().join(item.block.span()).unwrap_or_else(|| item.block.span()));
         visit::visit_impl_item_fn(self, item);
     }
 }

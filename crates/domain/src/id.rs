@@ -43,24 +43,14 @@ fn check(what: &'static str, text: &str) -> Result<(), NameError> {
         return Err(NameError::Empty { what });
     }
     if text.len() > NAME_LENGTH_MAX {
-        return Err(NameError::TooLong {
-            what,
-            text: text.chars().take(NAME_LENGTH_MAX).collect(),
-        });
+        return Err(NameError::TooLong { what, text: text.chars().take(NAME_LENGTH_MAX).collect() });
     }
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let ends = text.starts_with(plain) && text.ends_with(plain);
-    if ends
-        && text
-            .chars()
-            .all(|c| plain(c) || matches!(c, '-' | '_' | '.'))
-    {
+    if ends && text.chars().all(|c| plain(c) || matches!(c, '-' | '_' | '.')) {
         Ok(())
     } else {
-        Err(NameError::Character {
-            what,
-            text: text.to_owned(),
-        })
+        Err(NameError::Character { what, text: text.to_owned() })
     }
 }
 
@@ -178,14 +168,8 @@ impl FromStr for WorkloadKey {
     type Err = WorkloadKeyError;
 
     fn from_str(text: &str) -> Result<Self, WorkloadKeyError> {
-        let (tenant, workload) = text
-            .split_once('/')
-            .ok_or_else(|| WorkloadKeyError::Shape {
-                text: text.to_owned(),
-            })?;
-        Ok(Self {
-            tenant: TenantId::new(tenant)?,
-            workload: WorkloadName::new(workload)?,
-        })
+        let (tenant, workload) =
+            text.split_once('/').ok_or_else(|| WorkloadKeyError::Shape { text: text.to_owned() })?;
+        Ok(Self { tenant: TenantId::new(tenant)?, workload: WorkloadName::new(workload)? })
     }
 }

@@ -11,9 +11,7 @@ use crate::time::Timestamp;
 use crate::unit::{Milli, PerMille, Replicas, Span};
 
 /// The fencing number of a control cycle. A later holder of the lease has a higher epoch; an older one never acts.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Generation {
     /// Counts the holders of the lease.
     pub epoch: u64,

@@ -39,9 +39,7 @@ pub struct DailyWindow {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WindowError {
     /// The zone is not in the IANA database.
-    #[error(
-        "`{zone}` is no time zone of the IANA database; use a name such as `Europe/Paris` or `UTC`"
-    )]
+    #[error("`{zone}` is no time zone of the IANA database; use a name such as `Europe/Paris` or `UTC`")]
     Zone {
         /// What was given.
         zone: String,
@@ -68,11 +66,7 @@ impl Window {
     /// # Errors
     /// [`WindowError::Empty`] when it would hold no instant.
     pub fn once(from: Timestamp, until: Timestamp) -> Result<Self, WindowError> {
-        if from < until {
-            Ok(Self::Once { from, until })
-        } else {
-            Err(WindowError::Empty { from, until })
-        }
+        if from < until { Ok(Self::Once { from, until }) } else { Err(WindowError::Empty { from, until }) }
     }
 
     /// A recurring window.
@@ -87,22 +81,9 @@ impl Window {
         only: Vec<Date>,
         except: Vec<Date>,
     ) -> Result<Self, WindowError> {
-        TimeZone::get(zone).map_err(|_| WindowError::Zone {
-            zone: zone.to_owned(),
-        })?;
-        let days = if days.is_empty() {
-            ALL_DAYS
-        } else {
-            days.iter().fold(0, |set, day| set | bit(*day))
-        };
-        Ok(Self::Daily(DailyWindow {
-            zone: zone.to_owned(),
-            from,
-            until,
-            days,
-            only,
-            except,
-        }))
+        TimeZone::get(zone).map_err(|_| WindowError::Zone { zone: zone.to_owned() })?;
+        let days = if days.is_empty() { ALL_DAYS } else { days.iter().fold(0, |set, day| set | bit(*day)) };
+        Ok(Self::Daily(DailyWindow { zone: zone.to_owned(), from, until, days, only, except }))
     }
 
     /// Whether the window holds at `at`.
@@ -126,10 +107,7 @@ impl DailyWindow {
         }
         // Over midnight: either it began today, or it began yesterday and still runs.
         (self.begins_on(date) && self.from <= time)
-            || (time < self.until
-                && date
-                    .yesterday()
-                    .is_ok_and(|yesterday| self.begins_on(yesterday)))
+            || (time < self.until && date.yesterday().is_ok_and(|yesterday| self.begins_on(yesterday)))
     }
 
     fn begins_on(&self, date: Date) -> bool {

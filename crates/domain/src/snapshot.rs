@@ -199,12 +199,8 @@ impl Snapshot {
     #[must_use]
     pub fn ready(&self) -> Replicas {
         let serves = |pod: &&PodState| {
-            !pod.deleted
-                && pod.phase == PodPhase::Running
-                && pod.readiness.is_some_and(|condition| condition.ready)
+            !pod.deleted && pod.phase == PodPhase::Running && pod.readiness.is_some_and(|condition| condition.ready)
         };
-        Replicas::saturating(
-            i64::try_from(self.pods.iter().filter(serves).count()).unwrap_or(i64::MAX),
-        )
+        Replicas::saturating(i64::try_from(self.pods.iter().filter(serves).count()).unwrap_or(i64::MAX))
     }
 }

@@ -63,10 +63,7 @@ impl fmt::Display for ScaleTarget {
         match &self.pick {
             Pick::Name(name) => f.write_str(name),
             Pick::Labels(labels) => {
-                let pairs: Vec<String> = labels
-                    .iter()
-                    .map(|(key, value)| format!("{key}={value}"))
-                    .collect();
+                let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
                 write!(f, "[{}]", pairs.join(","))
             }
         }
@@ -131,9 +128,7 @@ pub struct SignalSpec {
 }
 
 /// Which of several rate policies binds.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SelectPolicy {
     /// The one that allows the largest change.
@@ -201,24 +196,15 @@ impl Default for Behavior {
                 stabilization: Span::from_secs(0),
                 select: SelectPolicy::Max,
                 policies: vec![
-                    RatePolicy {
-                        limit: RateLimit::Pods(4),
-                        period,
-                    },
-                    RatePolicy {
-                        limit: RateLimit::Percent(100),
-                        period,
-                    },
+                    RatePolicy { limit: RateLimit::Pods(4), period },
+                    RatePolicy { limit: RateLimit::Percent(100), period },
                 ],
                 tolerance: TOLERANCE_DEFAULT,
             },
             down: ScalingRules {
                 stabilization: DOWN_STABILIZATION_DEFAULT,
                 select: SelectPolicy::Max,
-                policies: vec![RatePolicy {
-                    limit: RateLimit::Percent(100),
-                    period,
-                }],
+                policies: vec![RatePolicy { limit: RateLimit::Percent(100), period }],
                 tolerance: TOLERANCE_DEFAULT,
             },
         }
@@ -269,10 +255,7 @@ pub struct Objective {
 
 impl Default for Objective {
     fn default() -> Self {
-        Self {
-            availability: PerMille(990),
-            latency_quantile: PerMille(950),
-        }
+        Self { availability: PerMille(990), latency_quantile: PerMille(950) }
     }
 }
 

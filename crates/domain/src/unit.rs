@@ -11,9 +11,7 @@ use thiserror::Error;
 pub const REPLICAS_MAX: u32 = 100_000;
 
 /// A count of replicas, from 0 to [`REPLICAS_MAX`].
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Replicas(u32);
 
@@ -26,11 +24,7 @@ impl Replicas {
     /// Makes a count; above [`REPLICAS_MAX`] it is that.
     #[must_use]
     pub const fn new(count: u32) -> Self {
-        Self(if count > REPLICAS_MAX {
-            REPLICAS_MAX
-        } else {
-            count
-        })
+        Self(if count > REPLICAS_MAX { REPLICAS_MAX } else { count })
     }
 
     /// Makes a count from a wide signed number: below zero it is zero, above [`REPLICAS_MAX`] that.
@@ -82,11 +76,7 @@ impl Bounds {
     /// # Errors
     /// [`BoundsError`] when `floor` is above `ceiling`.
     pub fn new(floor: Replicas, ceiling: Replicas) -> Result<Self, BoundsError> {
-        if floor <= ceiling {
-            Ok(Self { floor, ceiling })
-        } else {
-            Err(BoundsError { floor, ceiling })
-        }
+        if floor <= ceiling { Ok(Self { floor, ceiling }) } else { Err(BoundsError { floor, ceiling }) }
     }
 
     /// The lower end.
@@ -129,9 +119,7 @@ impl From<Bounds> for (Replicas, Replicas) {
 }
 
 /// A measured value in thousandths of its unit, as Kubernetes counts them: cores, bytes, requests per second, seconds.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Milli(pub i64);
 
@@ -147,10 +135,7 @@ impl Milli {
 
     /// A float, rounded to the nearest thousandth; `None` for what is no finite number or does not fit.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the range is checked on the line before"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked on the line before")]
     pub fn from_f64(value: f64) -> Option<Self> {
         let scaled = (value * 1000.0).round();
         (scaled.is_finite() && scaled.abs() < 9.0e18).then_some(Self(scaled as i64))
@@ -158,10 +143,7 @@ impl Milli {
 
     /// The value in whole units. Exact up to 2^53 thousandths.
     #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "beyond 2^53 thousandths a rounding in the last place is harmless"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 thousandths a rounding in the last place is harmless")]
     pub fn as_f64(self) -> f64 {
         self.0 as f64 / 1000.0
     }
@@ -174,29 +156,20 @@ impl fmt::Display for Milli {
         if part == 0 {
             write!(f, "{sign}{whole}")
         } else {
-            write!(
-                f,
-                "{sign}{whole}.{}",
-                format!("{part:03}").trim_end_matches('0')
-            )
+            write!(f, "{sign}{whole}.{}", format!("{part:03}").trim_end_matches('0'))
         }
     }
 }
 
 /// Money in millionths of a US dollar.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MicroUsd(pub i64);
 
 impl MicroUsd {
     /// A float of dollars; `None` for what is no finite number or does not fit.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the range is checked on the line before"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked on the line before")]
     pub fn from_usd(usd: f64) -> Option<Self> {
         let scaled = (usd * 1e6).round();
         (scaled.is_finite() && scaled.abs() < 9.0e18).then_some(Self(scaled as i64))
@@ -226,18 +199,14 @@ impl PerMille {
 
 /// Why a text is not a length of time.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "`{text}` is not a length of time: write a number and a unit, such as `500ms`, `30s`, `5m`, `1h` or `30d`"
-)]
+#[error("`{text}` is not a length of time: write a number and a unit, such as `500ms`, `30s`, `5m`, `1h` or `30d`")]
 pub struct SpanError {
     /// What was given.
     pub text: String,
 }
 
 /// A length of time as people write it (`500ms`, `90s`, `1h30m`, `30d`), whole milliseconds.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(u64);
 
@@ -274,22 +243,14 @@ impl Span {
 }
 
 /// Units of time, longest first, with their length in milliseconds.
-const SPAN_UNITS: [(&str, u64); 6] = [
-    ("w", 604_800_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1000),
-    ("ms", 1),
-];
+const SPAN_UNITS: [(&str, u64); 6] =
+    [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 impl FromStr for Span {
     type Err = SpanError;
 
     fn from_str(text: &str) -> Result<Self, SpanError> {
-        let fail = || SpanError {
-            text: text.to_owned(),
-        };
+        let fail = || SpanError { text: text.to_owned() };
         let mut rest = text.trim();
         if rest.is_empty() {
             return Err(fail());
@@ -298,19 +259,11 @@ impl FromStr for Span {
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(fail)?;
             let (number, tail) = rest.split_at(digits);
-            let letters = tail
-                .find(|c: char| !c.is_ascii_alphabetic())
-                .unwrap_or(tail.len());
+            let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
             let (unit, tail) = tail.split_at(letters);
             let count: u64 = number.parse().map_err(|_| fail())?;
-            let (_, length) = SPAN_UNITS
-                .iter()
-                .find(|(name, _)| *name == unit)
-                .ok_or_else(fail)?;
-            total = count
-                .checked_mul(*length)
-                .and_then(|part| total.checked_add(part))
-                .ok_or_else(fail)?;
+            let (_, length) = SPAN_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(fail)?;
+            total = count.checked_mul(*length).and_then(|part| total.checked_add(part)).ok_or_else(fail)?;
             rest = tail;
         }
         Ok(Self(total))

@@ -26,11 +26,7 @@ pub fn queries<'a>(specs: impl IntoIterator<Item = &'a WorkloadSpec>) -> BTreeSe
     specs
         .into_iter()
         .filter(|spec| spec.enabled)
-        .flat_map(|spec| {
-            spec.signals
-                .iter()
-                .filter_map(|signal| signal.query.as_deref())
-        })
+        .flat_map(|spec| spec.signals.iter().filter_map(|signal| signal.query.as_deref()))
         .collect()
 }
 
@@ -60,14 +56,8 @@ impl Index {
         for (at, sample) in index.samples.iter().enumerate() {
             let label = |name: &str| sample.labels.get(name).cloned();
             match (label("tenant"), label("workload"), label("namespace")) {
-                (Some(tenant), Some(workload), _) => index
-                    .by_workload
-                    .entry((tenant, workload))
-                    .or_default()
-                    .push(at),
-                (_, _, Some(namespace)) => {
-                    index.by_namespace.entry(namespace).or_default().push(at)
-                }
+                (Some(tenant), Some(workload), _) => index.by_workload.entry((tenant, workload)).or_default().push(at),
+                (_, _, Some(namespace)) => index.by_namespace.entry(namespace).or_default().push(at),
                 (Some(tenant), None, None) => index.by_tenant.entry(tenant).or_default().push(at),
                 (None, _, None) => index.bare.push(at),
             }
@@ -102,16 +92,9 @@ impl<'a> Users<'a> {
     pub fn count(specs: impl IntoIterator<Item = &'a WorkloadSpec>) -> Self {
         let mut users = Self::default();
         for spec in specs {
-            for query in spec
-                .signals
-                .iter()
-                .filter_map(|signal| signal.query.as_deref())
-            {
+            for query in spec.signals.iter().filter_map(|signal| signal.query.as_deref()) {
                 *users.by_query.entry(query).or_default() += 1;
-                *users
-                    .by_tenant
-                    .entry((query, spec.key.tenant.as_str()))
-                    .or_default() += 1;
+                *users.by_tenant.entry((query, spec.key.tenant.as_str())).or_default() += 1;
             }
         }
         users
@@ -122,9 +105,7 @@ impl<'a> Users<'a> {
     }
 
     fn alone_in_tenant(&self, query: &str, key: &WorkloadKey) -> bool {
-        self.by_tenant
-            .get(&(query, key.tenant.as_str()))
-            .is_some_and(|count| *count == 1)
+        self.by_tenant.get(&(query, key.tenant.as_str())).is_some_and(|count| *count == 1)
     }
 }
 
@@ -179,14 +160,8 @@ fn from_query(
     };
     let matched = matched(spec, query, object, index, users);
     if matched.is_empty() {
-        let part = if index.partial {
-            ", and the answer was partial"
-        } else {
-            ""
-        };
-        return missing(format!(
-            "no series of the query's answer belongs to this workload{part}"
-        ));
+        let part = if index.partial { ", and the answer was partial" } else { "" };
+        return missing(format!("no series of the query's answer belongs to this workload{part}"));
     }
     if let Some(pods) = object.and_then(|object| per_pod(&matched, object)) {
         return Reading::Pods(pods);
@@ -205,10 +180,7 @@ fn matched<'a>(
     index: &'a Index,
     users: &Users<'_>,
 ) -> Vec<&'a Sample> {
-    let key = (
-        spec.key.tenant.as_str().to_owned(),
-        spec.key.workload.as_str().to_owned(),
-    );
+    let key = (spec.key.tenant.as_str().to_owned(), spec.key.workload.as_str().to_owned());
     if let Some(at) = index.by_workload.get(&key) {
         return index.get(at).collect();
     }
@@ -216,9 +188,7 @@ fn matched<'a>(
         let kind = spec.target.kind.to_ascii_lowercase();
         let names = |labels: &Labels, name: &str| {
             labels.get(&kind).is_some_and(|value| value == name)
-                || OBJECT_LABELS
-                    .iter()
-                    .any(|label| labels.get(*label).is_some_and(|value| value == name))
+                || OBJECT_LABELS.iter().any(|label| labels.get(*label).is_some_and(|value| value == name))
         };
         let found: Vec<&Sample> = index
             .get(at)
@@ -238,11 +208,7 @@ fn matched<'a>(
     {
         return index.get(at).collect();
     }
-    if users.alone(query) {
-        index.get(&index.bare).collect()
-    } else {
-        Vec::new()
-    }
+    if users.alone(query) { index.get(&index.bare).collect() } else { Vec::new() }
 }
 
 /// The samples as values of pods, if every one names a pod.
@@ -255,12 +221,7 @@ fn per_pod(matched: &[&Sample], object: &ObjectState) -> Option<Vec<PodSample>> 
         }
         // What is no number is as good as not measured: the pod counts as missing.
         if let Some(value) = Milli::from_f64(sample.value) {
-            pods.push(PodSample {
-                pod: pod.clone(),
-                value,
-                at: sample.at,
-                window: POD_WINDOW,
-            });
+            pods.push(PodSample { pod: pod.clone(), value, at: sample.at, window: POD_WINDOW });
         }
     }
     Some(pods)
@@ -272,16 +233,9 @@ fn total(signal: &SignalSpec, matched: &[&Sample]) -> Reading {
     let mut oldest: Option<Timestamp> = None;
     for sample in matched {
         if !sample.value.is_finite() {
-            return missing(format!(
-                "the source gave {} for one of its series",
-                sample.value
-            ));
+            return missing(format!("the source gave {} for one of its series", sample.value));
         }
-        value = if signal.kind == SignalKind::Latency {
-            value.max(sample.value)
-        } else {
-            value + sample.value
-        };
+        value = if signal.kind == SignalKind::Latency { value.max(sample.value) } else { value + sample.value };
         oldest = Some(oldest.map_or(sample.at, |at| at.min(sample.at)));
     }
     match (Milli::from_f64(value), oldest) {

@@ -16,22 +16,8 @@ fn check(window: &Window, cases: &[(&str, bool)]) {
 
 #[test]
 fn office_hours_follow_the_zone_through_summer_time() {
-    let days = [
-        Weekday::Monday,
-        Weekday::Tuesday,
-        Weekday::Wednesday,
-        Weekday::Thursday,
-        Weekday::Friday,
-    ];
-    let window = Window::daily(
-        "Europe/Paris",
-        time("08:00"),
-        time("18:00"),
-        &days,
-        vec![],
-        vec![],
-    )
-    .unwrap();
+    let days = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
+    let window = Window::daily("Europe/Paris", time("08:00"), time("18:00"), &days, vec![], vec![]).unwrap();
     check(
         &window,
         &[
@@ -46,15 +32,7 @@ fn office_hours_follow_the_zone_through_summer_time() {
 
 #[test]
 fn a_night_belongs_to_the_day_it_begins_on() {
-    let window = Window::daily(
-        "UTC",
-        time("22:00"),
-        time("06:00"),
-        &[Weekday::Friday],
-        vec![],
-        vec![],
-    )
-    .unwrap();
+    let window = Window::daily("UTC", time("22:00"), time("06:00"), &[Weekday::Friday], vec![], vec![]).unwrap();
     check(
         &window,
         &[
@@ -69,54 +47,15 @@ fn a_night_belongs_to_the_day_it_begins_on() {
 #[test]
 fn dates_narrow_a_window() {
     let christmas: Date = "2026-12-25".parse().unwrap();
-    let only = Window::daily(
-        "UTC",
-        time("00:00"),
-        time("23:59"),
-        &[],
-        vec![christmas],
-        vec![],
-    )
-    .unwrap();
-    check(
-        &only,
-        &[
-            ("2026-12-25T12:00:00Z", true),
-            ("2026-12-26T12:00:00Z", false),
-        ],
-    );
-    let except = Window::daily(
-        "UTC",
-        time("00:00"),
-        time("23:59"),
-        &[],
-        vec![],
-        vec![christmas],
-    )
-    .unwrap();
-    check(
-        &except,
-        &[
-            ("2026-12-25T12:00:00Z", false),
-            ("2026-12-26T12:00:00Z", true),
-        ],
-    );
+    let only = Window::daily("UTC", time("00:00"), time("23:59"), &[], vec![christmas], vec![]).unwrap();
+    check(&only, &[("2026-12-25T12:00:00Z", true), ("2026-12-26T12:00:00Z", false)]);
+    let except = Window::daily("UTC", time("00:00"), time("23:59"), &[], vec![], vec![christmas]).unwrap();
+    check(&except, &[("2026-12-25T12:00:00Z", false), ("2026-12-26T12:00:00Z", true)]);
 }
 
 #[test]
 fn a_window_that_cannot_be_is_refused() {
-    let zone = Window::daily(
-        "Mars/Olympus",
-        time("00:00"),
-        time("01:00"),
-        &[],
-        vec![],
-        vec![],
-    );
-    assert!(
-        zone.unwrap_err()
-            .to_string()
-            .contains("`Mars/Olympus` is no time zone")
-    );
+    let zone = Window::daily("Mars/Olympus", time("00:00"), time("01:00"), &[], vec![], vec![]);
+    assert!(zone.unwrap_err().to_string().contains("`Mars/Olympus` is no time zone"));
     assert!(Window::once(at("2026-01-02T00:00:00Z"), at("2026-01-01T00:00:00Z")).is_err());
 }

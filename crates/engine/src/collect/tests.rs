@@ -10,10 +10,7 @@ const QUERY: &str = "sum by (namespace, deployment) (rate(http_requests_total[1m
 
 fn spec(tenant: &str, workload: &str, kind: SignalKind) -> WorkloadSpec {
     WorkloadSpec {
-        key: WorkloadKey {
-            tenant: TenantId::new(tenant).unwrap(),
-            workload: WorkloadName::new(workload).unwrap(),
-        },
+        key: WorkloadKey { tenant: TenantId::new(tenant).unwrap(), workload: WorkloadName::new(workload).unwrap() },
         target: ScaleTarget {
             api_version: "apps/v1".into(),
             kind: "Deployment".into(),
@@ -65,28 +62,12 @@ fn object(name: &str, pods: &[&str]) -> ObjectState {
 }
 
 fn sample(labels: &[(&str, &str)], value: f64) -> Sample {
-    let labels = labels
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    Sample {
-        labels,
-        value,
-        at: AT,
-    }
+    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Sample { labels, value, at: AT }
 }
 
-fn check(
-    spec: &WorkloadSpec,
-    others: &[WorkloadSpec],
-    samples: Vec<Sample>,
-    warnings: &[&str],
-    expected: &Expect,
-) {
-    let answer = Answer {
-        samples,
-        warnings: warnings.iter().map(|text| (*text).to_owned()).collect(),
-    };
+fn check(spec: &WorkloadSpec, others: &[WorkloadSpec], samples: Vec<Sample>, warnings: &[&str], expected: &Expect) {
+    let answer = Answer { samples, warnings: warnings.iter().map(|text| (*text).to_owned()).collect() };
     let fetched = BTreeMap::from([(QUERY.to_owned(), Fetched::Answer(Index::new(answer)))]);
     let users = Users::count(std::iter::once(spec).chain(others));
     let object = object(spec.key.workload.as_str(), &["p1", "p2"]);
@@ -102,89 +83,46 @@ fn a_series_is_matched_by_namespace_and_object() {
         sample(&[("namespace", "ns-other"), ("deployment", "api")], 99.0),
     ];
     let expected = expect!["Total { value: Milli(12500), at: Timestamp(1000000) }"];
-    check(
-        &spec("acme", "api", SignalKind::RequestRate),
-        &[],
-        samples,
-        &[],
-        &expected,
-    );
+    check(&spec("acme", "api", SignalKind::RequestRate), &[], samples, &[], &expected);
 }
 
 #[test]
 fn several_series_add_up_and_the_slowest_latency_counts() {
     let samples = || {
         vec![
-            sample(
-                &[("tenant", "acme"), ("workload", "api"), ("zone", "a")],
-                0.2,
-            ),
-            sample(
-                &[("tenant", "acme"), ("workload", "api"), ("zone", "b")],
-                0.5,
-            ),
+            sample(&[("tenant", "acme"), ("workload", "api"), ("zone", "a")], 0.2),
+            sample(&[("tenant", "acme"), ("workload", "api"), ("zone", "b")], 0.5),
         ]
     };
     let sum = expect!["Total { value: Milli(700), at: Timestamp(1000000) }"];
-    check(
-        &spec("acme", "api", SignalKind::RequestRate),
-        &[],
-        samples(),
-        &[],
-        &sum,
-    );
+    check(&spec("acme", "api", SignalKind::RequestRate), &[], samples(), &[], &sum);
     let slowest = expect!["Total { value: Milli(500), at: Timestamp(1000000) }"];
-    check(
-        &spec("acme", "api", SignalKind::Latency),
-        &[],
-        samples(),
-        &[],
-        &slowest,
-    );
+    check(&spec("acme", "api", SignalKind::Latency), &[], samples(), &[], &slowest);
 }
 
 #[test]
 fn another_tenants_series_is_never_taken() {
     let others = [spec("other", "api", SignalKind::RequestRate)];
     let samples = vec![sample(&[("tenant", "other")], 5.0), sample(&[], 3.0)];
-    let expected =
-        expect![[r#"Missing { why: "no series of the query's answer belongs to this workload" }"#]];
-    check(
-        &spec("acme", "api", SignalKind::RequestRate),
-        &others,
-        samples,
-        &[],
-        &expected,
-    );
+    let expected = expect![[r#"Missing { why: "no series of the query's answer belongs to this workload" }"#]];
+    check(&spec("acme", "api", SignalKind::RequestRate), &others, samples, &[], &expected);
 }
 
 #[test]
 fn a_bare_series_belongs_to_the_only_user_of_its_query() {
     let expected = expect!["Total { value: Milli(3000), at: Timestamp(1000000) }"];
-    check(
-        &spec("acme", "api", SignalKind::RequestRate),
-        &[],
-        vec![sample(&[], 3.0)],
-        &[],
-        &expected,
-    );
+    check(&spec("acme", "api", SignalKind::RequestRate), &[], vec![sample(&[], 3.0)], &[], &expected);
 }
 
 #[test]
 fn what_is_no_number_is_missing_not_zero() {
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
         let samples = vec![sample(&[("tenant", "acme")], value)];
-        let answer = Answer {
-            samples,
-            warnings: vec![],
-        };
+        let answer = Answer { samples, warnings: vec![] };
         let fetched = BTreeMap::from([(QUERY.to_owned(), Fetched::Answer(Index::new(answer)))]);
         let spec = spec("acme", "api", SignalKind::RequestRate);
         let readings = observations(&spec, None, &fetched, &Users::count([&spec]));
-        assert!(
-            matches!(readings[0].reading, Reading::Missing { .. }),
-            "{value}"
-        );
+        assert!(matches!(readings[0].reading, Reading::Missing { .. }), "{value}");
     }
 }
 
@@ -192,13 +130,7 @@ fn what_is_no_number_is_missing_not_zero() {
 fn a_partial_sum_is_not_trusted() {
     let expected = expect![[r#"Missing { why: "the source warned that its answer is partial" }"#]];
     let samples = vec![sample(&[("tenant", "acme")], 3.0)];
-    check(
-        &spec("acme", "api", SignalKind::RequestRate),
-        &[],
-        samples,
-        &["store b is down"],
-        &expected,
-    );
+    check(&spec("acme", "api", SignalKind::RequestRate), &[], samples, &["store b is down"], &expected);
 }
 
 #[test]
@@ -211,11 +143,5 @@ fn pods_are_told_apart_and_strangers_left_out() {
         sample(&[("namespace", "ns-acme"), ("pod", "p2")], f64::NAN),
         sample(&[("namespace", "ns-acme"), ("pod", "stranger")], 9.0),
     ];
-    check(
-        &spec("acme", "api", SignalKind::Cpu),
-        &[],
-        samples,
-        &[],
-        &expected,
-    );
+    check(&spec("acme", "api", SignalKind::Cpu), &[], samples, &[], &expected);
 }

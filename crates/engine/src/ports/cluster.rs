@@ -129,10 +129,9 @@ impl ClusterError {
         match self {
             Self::Throttled | Self::Unknown { .. } => Retry::Later,
             Self::Conflict { .. } => Retry::AfterChange,
-            Self::NotFound { .. }
-            | Self::Ambiguous { .. }
-            | Self::Forbidden { .. }
-            | Self::Refused { .. } => Retry::Never,
+            Self::NotFound { .. } | Self::Ambiguous { .. } | Self::Forbidden { .. } | Self::Refused { .. } => {
+                Retry::Never
+            }
         }
     }
 }

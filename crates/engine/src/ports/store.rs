@@ -191,9 +191,7 @@ pub struct Kept {
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// Somebody else changed the document first.
-    #[error(
-        "{key} is at revision {found}, and the change was based on revision {based_on}; read it again and repeat"
-    )]
+    #[error("{key} is at revision {found}, and the change was based on revision {based_on}; read it again and repeat")]
     Stale {
         /// Which document.
         key: DocumentKey,
@@ -286,13 +284,8 @@ pub trait ConfigStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn history(
-        &self,
-        scope: &Scope,
-        key: &DocumentKey,
-        before: Option<u64>,
-        count: u32,
-    ) -> Stored<Vec<Revision>>;
+    async fn history(&self, scope: &Scope, key: &DocumentKey, before: Option<u64>, count: u32)
+    -> Stored<Vec<Revision>>;
 
     /// A number that is another one whenever any document or intervention has changed; cheap, for polling.
     ///
@@ -320,12 +313,7 @@ pub trait ControlStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn decisions(
-        &self,
-        scope: &Scope,
-        filter: &DecisionFilter,
-        count: u32,
-    ) -> Stored<Vec<DecisionRecord>>;
+    async fn decisions(&self, scope: &Scope, filter: &DecisionFilter, count: u32) -> Stored<Vec<DecisionRecord>>;
 
     /// Removes what is too old or too much; returns how many records went.
     ///
@@ -362,13 +350,7 @@ pub trait ControlStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn lease(
-        &self,
-        name: &str,
-        holder: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Stored<Option<u64>>;
+    async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Stored<Option<u64>>;
 
     /// Gives a lease up if `holder` holds it.
     ///

@@ -1,0 +1,146 @@
+//! A decision in plain words, for `tenantry explain`.
+
+use tenantry_domain::plan::{
+    Action, Bound, Candidate, Hold, Limit, Outcome, Planned, Report, Seen, Sight, Source, Wait,
+};
+use tenantry_domain::snapshot::Snapshot;
+use tenantry_domain::spec::{Target, WorkloadSpec};
+use tenantry_domain::time::Timestamp;
+
+/// Says what was seen, expected and considered, which limit bound, what was done, and what is waited for; a line each.
+#[must_use]
+pub fn explain(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned, outcome: &Outcome) -> Vec<String> {
+    let mut lines = Vec::new();
+    let size = snapshot.current.map_or_else(|| "an unknown size".to_owned(), |size| plural(size.get()));
+    lines.push(format!("saw        {size} asked for, {} ready", snapshot.ready()));
+    lines.extend(planned.report.seen.iter().map(|seen| format!("saw        {}", saw(seen))));
+    lines.extend(snapshot.expectations.iter().map(|expected| {
+        let verdict = if expected.trusted { "used" } else { "not used" };
+        let top = expected.maximum.iter().find(|point| point.quantile >= spec.objective.availability);
+        let top = top.or(expected.maximum.last()).map_or_else(
+            || "nothing".to_owned(),
+            |point| format!("at most {} with {:.1}% certainty", point.value, point.quantile.as_f64() * 100.0),
+        );
+        format!(
+            "expected   {} {top} from {} to {} ({verdict}: {})",
+            expected.signal,
+            clock(expected.from),
+            clock(expected.until),
+            expected.because
+        )
+    }));
+    lines.extend(planned.report.candidates.iter().map(|candidate| format!("considered {}", considered(candidate))));
+    lines.extend(planned.report.bounds.iter().map(|bound| format!("limited    {}", limited(bound))));
+    lines.push(format!("did        {}", did(planned, spec, snapshot, outcome)));
+    lines.extend(waits(&planned.report).map(|wait| format!("waits for  {wait}")));
+    lines
+}
+
+fn plural(count: u32) -> String {
+    if count == 1 { "1 replica".to_owned() } else { format!("{count} replicas") }
+}
+
+fn clock(at: Timestamp) -> String {
+    at.to_jiff().strftime("%H:%M:%SZ").to_string()
+}
+
+fn saw(seen: &Seen) -> String {
+    let against = match seen.target {
+        Target::Utilization(percent) => format!("target {percent}% of request"),
+        Target::PerReplica(value) => format!("target {value} for each replica"),
+        Target::Value(value) => format!("target {value}"),
+    };
+    match &seen.sight {
+        Sight::Value(value) => format!("{} = {value} ({against})", seen.signal),
+        Sight::Missing(why) => format!("{} missing: {why}", seen.signal),
+        Sight::Stale { age } => format!("{} stale: its last value is {age} old", seen.signal),
+        Sight::Absurd(why) => format!("{} absurd: {why}", seen.signal),
+    }
+}
+
+fn considered(candidate: &Candidate) -> String {
+    let size = plural(candidate.replicas.get());
+    let source = match &candidate.source {
+        Source::Signal(signal) => format!("for {signal} now"),
+        Source::Forecast { signal, quantile, value } => {
+            format!("for {signal} reaching {value} (quantile {})", quantile.as_f64())
+        }
+        Source::Schedule(name) => format!("for schedule `{name}`"),
+        Source::Fixed => "as the declared size".to_owned(),
+        Source::Manual => "as set by hand".to_owned(),
+    };
+    let unused = if candidate.used { "" } else { ", without a say" };
+    format!("{size} {source}{unused}")
+}
+
+fn limited(bound: &Bound) -> String {
+    let limit = match &bound.limit {
+        Limit::Min => "the minimum".to_owned(),
+        Limit::Max => "the maximum".to_owned(),
+        Limit::ScheduleFloor(name) => format!("the floor of schedule `{name}`"),
+        Limit::ScheduleCeiling(name) => format!("the ceiling of schedule `{name}`"),
+        Limit::Quota => "the tenant's quota".to_owned(),
+        Limit::Budget => "the budget".to_owned(),
+        Limit::StabilizeUp => "stabilization of growth".to_owned(),
+        Limit::StabilizeDown => "stabilization: a larger size was asked for a short while ago".to_owned(),
+        Limit::RateUp => "the rate of growth".to_owned(),
+        Limit::RateDown => "the rate of shrinking".to_owned(),
+        Limit::Freeze(name) => format!("freeze `{name}`"),
+        Limit::Blind => "blindness: not every signal could be seen, so the size may not shrink".to_owned(),
+    };
+    format!("{} became {} by {limit}", bound.wanted, bound.got)
+}
+
+fn did(planned: &Planned, spec: &WorkloadSpec, snapshot: &Snapshot, outcome: &Outcome) -> String {
+    match &planned.plan.action {
+        Action::Scale { from, to } => {
+            let end = match outcome {
+                Outcome::Applied => "accepted".to_owned(),
+                Outcome::Observed => "not written: observe mode".to_owned(),
+                Outcome::Held | Outcome::Pending => "being written".to_owned(),
+                Outcome::Refused(why) => format!("refused: {why}"),
+                Outcome::Unknown(why) => {
+                    format!("the answer was lost, and the next cycle reads the size again: {why}")
+                }
+            };
+            format!("scale from {from} to {to} ({end})")
+        }
+        Action::Hold(why) => format!("hold: {}", held(why, spec, snapshot)),
+    }
+}
+
+fn held(why: &Hold, spec: &WorkloadSpec, snapshot: &Snapshot) -> String {
+    match why {
+        Hold::Steady => "the size is right".to_owned(),
+        Hold::Disabled => "autoscaling is off for this workload (`autoscaling.enabled`)".to_owned(),
+        Hold::Paused => snapshot.pause.as_ref().map_or_else(
+            || "paused".to_owned(),
+            |pause| format!("paused by {} ({}); `tenantry resume {}` ends it", pause.author, pause.reason, spec.key),
+        ),
+        Hold::Unreadable => format!("{} could not be read", spec.target),
+        Hold::Blind => "no signal could be seen, and nothing is changed blindly".to_owned(),
+        Hold::Asleep => {
+            "the object stands at zero, which switches scaling off as it does for HPA; scale it to 1 to hand it back"
+                .to_owned()
+        }
+        Hold::ForeignScaler => format!(
+            "{} is in charge; set `autoscaling.take_over: true` to hand the workload over",
+            snapshot.foreign_scaler.as_deref().unwrap_or("another autoscaler")
+        ),
+        Hold::Waiting => "another size is wanted, and a limit does not allow it yet".to_owned(),
+        Hold::Broken(what) => format!("a fault of Tenantry's own: {what}"),
+    }
+}
+
+fn waits(report: &Report) -> impl Iterator<Item = String> {
+    report.waits.iter().map(|wait| match wait {
+        Wait::Starting(count) => format!("{} to become ready", plural(count.get())),
+        Wait::Stabilization(at) => format!("{}, when stabilization ends", clock(*at)),
+        Wait::Rate(at) => format!("{}, when the rate allows more", clock(*at)),
+        Wait::Fresh(signal) => format!("a fresh value of {signal}"),
+        Wait::ManualEnds(at) => format!("{at}, when the size set by hand ends"),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! The planner.
+
+use tenantry_domain::plan::{Action, Bound, Candidate, Hold, Limit, Plan, Planned, Report, Source, Wait};
+use tenantry_domain::snapshot::{Expectation, Memory, Override, QuantilePoint, Snapshot};
+use tenantry_domain::spec::{Freeze, Strategy, WorkloadSpec};
+use tenantry_domain::unit::{PerMille, Replicas};
+
+use crate::behavior::{Tamed, remember, tame};
+use crate::guard::Limits;
+use crate::proposal::{Tolerance, for_total, propose};
+use crate::sight::{View, look};
+
+/// Plans the size of one workload from what was seen. Never fails: what it cannot decide, it holds and reports.
+#[must_use]
+pub fn plan(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {
+    let (views, seen) = look(spec, snapshot);
+    let mut report = Report { seen, ..Report::default() };
+    let Some(current) = snapshot.current else {
+        return hold(spec, snapshot, report, Hold::Unreadable);
+    };
+    report.waits.extend(starting(snapshot, current));
+    if let Some(why) = stopped(spec, snapshot) {
+        return hold(spec, snapshot, report, why);
+    }
+    let limits = Limits::at(spec, snapshot);
+    let manual = snapshot.manual.as_ref().filter(|manual| manual.expires_at > snapshot.now);
+    let desire = match manual {
+        Some(manual) => Ok(by_hand(manual, &mut report)),
+        None => desire(spec, snapshot, &views, &limits, current, &mut report),
+    };
+    let desire = match desire {
+        Ok(desire) => desire,
+        Err(why) => return outside_or_hold(spec, snapshot, report, &limits, current, why),
+    };
+    report.wanted = Some(desire.replicas);
+    let tamed = if desire.immediate {
+        Tamed { replicas: desire.replicas, bounds: Vec::new(), waits: Vec::new() }
+    } else {
+        tame(spec, &snapshot.memory, current, desire.replicas, desire.trusted, snapshot.now)
+    };
+    report.bounds.extend(tamed.bounds);
+    report.waits.extend(tamed.waits);
+    let mut to = tamed.replicas;
+    if desire.blind && to < current {
+        report.bounds.push(Bound { limit: Limit::Blind, wanted: to, got: current });
+        report
+            .waits
+            .extend(views.iter().filter(|view| view.is_blind()).map(|view| Wait::Fresh(view.spec.name.clone())));
+        to = current;
+    }
+    to = frozen(spec, snapshot, current, to, manual.is_some(), &mut report);
+    let to = limits.apply(to, &mut report.bounds);
+    let memory = remember(spec, &snapshot.memory, desire.replicas, snapshot.now);
+    let action = if to != current {
+        Action::Scale { from: current, to }
+    } else if desire.replicas != current {
+        Action::Hold(Hold::Waiting)
+    } else {
+        Action::Hold(Hold::Steady)
+    };
+    Planned { plan: Plan { key: spec.key.clone(), action }, report, memory }
+}
+
+/// A size before limits.
+struct Desire {
+    replicas: Replicas,
+    /// Whether stabilization and rates are passed over: a person's or a declared size.
+    immediate: bool,
+    /// Whether some signal could not be seen, so that the size may not shrink.
+    blind: bool,
+    /// Whether trusted forecasts of every signal stand behind it.
+    trusted: bool,
+}
+
+fn hold(spec: &WorkloadSpec, snapshot: &Snapshot, report: Report, why: Hold) -> Planned {
+    let memory: Memory = snapshot.memory.clone();
+    Planned { plan: Plan { key: spec.key.clone(), action: Action::Hold(why) }, report, memory }
+}
+
+/// Even without a view of the load a size outside its limits is brought inside: HPA does so before it reads metrics.
+/// Shrinking to a ceiling is then no judgement about load.
+fn outside_or_hold(
+    spec: &WorkloadSpec,
+    snapshot: &Snapshot,
+    mut report: Report,
+    limits: &Limits,
+    current: Replicas,
+    why: Hold,
+) -> Planned {
+    if why == Hold::Asleep {
+        return hold(spec, snapshot, report, why);
+    }
+    let to = frozen(spec, snapshot, current, limits.apply(current, &mut report.bounds), false, &mut report);
+    if to == current {
+        return hold(spec, snapshot, report, why);
+    }
+    let action = Action::Scale { from: current, to };
+    Planned { plan: Plan { key: spec.key.clone(), action }, report, memory: snapshot.memory.clone() }
+}
+
+fn starting(snapshot: &Snapshot, current: Replicas) -> Option<Wait> {
+    let ready = snapshot.ready();
+    (ready < current).then(|| Wait::Starting(Replicas::saturating(current.as_i64() - ready.as_i64())))
+}
+
+/// What keeps Tenantry from acting on the workload at all.
+fn stopped(spec: &WorkloadSpec, snapshot: &Snapshot) -> Option<Hold> {
+    let paused = snapshot.pause.as_ref().is_some_and(|pause| pause.expires_at.is_none_or(|end| end > snapshot.now));
+    if !spec.enabled {
+        Some(Hold::Disabled)
+    } else if paused {
+        Some(Hold::Paused)
+    } else if snapshot.foreign_scaler.is_some() && !spec.take_over {
+        Some(Hold::ForeignScaler)
+    } else {
+        None
+    }
+}
+
+fn by_hand(manual: &Override, report: &mut Report) -> Desire {
+    report.candidates.push(Candidate { source: Source::Manual, replicas: manual.replicas, used: true });
+    report.waits.push(Wait::ManualEnds(manual.expires_at));
+    Desire { replicas: manual.replicas, immediate: true, blind: false, trusted: false }
+}
+
+fn desire(
+    spec: &WorkloadSpec,
+    snapshot: &Snapshot,
+    views: &[View<'_>],
+    limits: &Limits,
+    current: Replicas,
+    report: &mut Report,
+) -> Result<Desire, Hold> {
+    for (name, replicas) in limits.scheduled() {
+        let source = Source::Schedule(name.to_owned());
+        report.candidates.push(Candidate { source, replicas, used: spec.strategy != Strategy::Fixed });
+    }
+    match spec.strategy {
+        Strategy::Fixed => {
+            let replicas = spec.fixed.unwrap_or(spec.bounds.floor());
+            report.candidates.push(Candidate { source: Source::Fixed, replicas, used: true });
+            Ok(Desire { replicas, immediate: true, blind: false, trusted: false })
+        }
+        Strategy::Scheduled => {
+            let scheduled = limits.scheduled().map(|(_, floor)| floor).max();
+            let replicas = scheduled.unwrap_or(spec.bounds.floor());
+            Ok(Desire { replicas, immediate: true, blind: false, trusted: false })
+        }
+        Strategy::Reactive => measured(spec, snapshot, views, current, report),
+        Strategy::Predictive => {
+            let mut desire = measured(spec, snapshot, views, current, report)?;
+            foresee(spec, snapshot, views, report, &mut desire);
+            Ok(desire)
+        }
+    }
+}
+
+/// The largest size that any signal asks for now.
+fn measured(
+    spec: &WorkloadSpec,
+    snapshot: &Snapshot,
+    views: &[View<'_>],
+    current: Replicas,
+    report: &mut Report,
+) -> Result<Desire, Hold> {
+    let tolerance = Tolerance::of(spec);
+    let asleep = current == Replicas::ZERO;
+    if asleep && !(spec.bounds.floor() == Replicas::ZERO && views.iter().any(|view| view.spec.measures_at_zero)) {
+        // A person scaled it to zero, which switches HPA off as well; only a schedule wakes it.
+        return Err(Hold::Asleep);
+    }
+    let mut largest: Option<Replicas> = None;
+    let mut blind = false;
+    for view in views.iter().filter(|view| !asleep || view.spec.measures_at_zero) {
+        let Some(replicas) = propose(view, snapshot, current, tolerance) else {
+            blind = true;
+            continue;
+        };
+        let source = Source::Signal(view.spec.name.clone());
+        report.candidates.push(Candidate { source, replicas, used: true });
+        largest = Some(largest.map_or(replicas, |most| most.max(replicas)));
+    }
+    let Some(mut replicas) = largest else {
+        return Err(Hold::Blind);
+    };
+    let can_wake = views.iter().any(|view| view.spec.measures_at_zero && !view.is_blind());
+    if replicas == Replicas::ZERO && !can_wake {
+        replicas = Replicas::ONE;
+    }
+    Ok(Desire { replicas, immediate: false, blind, trusted: false })
+}
+
+/// Raises a size to what the forecasts ask for; the measured size always stands under it.
+fn foresee(spec: &WorkloadSpec, snapshot: &Snapshot, views: &[View<'_>], report: &mut Report, desire: &mut Desire) {
+    let mut foreseen = 0;
+    for view in views {
+        let expectation = snapshot.expectations.iter().find(|expected| expected.signal == view.spec.name);
+        let Some(expectation) = expectation else {
+            continue;
+        };
+        let Some(point) = point(expectation, spec.objective.availability) else {
+            continue;
+        };
+        let Some(replicas) = for_total(view, snapshot, point.value) else {
+            continue;
+        };
+        let source = Source::Forecast { signal: view.spec.name.clone(), quantile: point.quantile, value: point.value };
+        report.candidates.push(Candidate { source, replicas, used: expectation.trusted });
+        if expectation.trusted {
+            foreseen += 1;
+            desire.replicas = desire.replicas.max(replicas);
+        }
+    }
+    desire.trusted = foreseen == views.len() && !views.is_empty();
+}
+
+/// The lowest quantile that covers the share of time the objective asks for, or the highest there is.
+///
+/// The price of a shortage against that of an idle replica is taken from the objective: serving a share `a` of the
+/// time at the least cost is the newsvendor's critical ratio `a`.
+fn point(expectation: &Expectation, availability: PerMille) -> Option<QuantilePoint> {
+    let covering = expectation.maximum.iter().find(|point| point.quantile >= availability);
+    covering.or(expectation.maximum.last()).copied()
+}
+
+fn frozen(
+    spec: &WorkloadSpec,
+    snapshot: &Snapshot,
+    current: Replicas,
+    to: Replicas,
+    by_hand: bool,
+    report: &mut Report,
+) -> Replicas {
+    let forbids = |freeze: &&Freeze| {
+        let grows_freely = freeze.allow_up || by_hand;
+        freeze.window.holds(snapshot.now) && (to < current || (to > current && !grows_freely))
+    };
+    match spec.freezes.iter().find(forbids) {
+        None => to,
+        Some(freeze) => {
+            report.bounds.push(Bound { limit: Limit::Freeze(freeze.name.clone()), wanted: to, got: current });
+            current
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
