@@ -1,0 +1,176 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::series::Refusal;
+
+const MINUTE: i64 = 60_000;
+
+fn forecaster() -> Forecaster {
+    let mut forecaster = Forecaster::new(Settings::new(MINUTE, None).unwrap());
+    forecaster.look_ahead(2 * MINUTE, 3 * MINUTE);
+    forecaster
+}
+
+/// A small generator of our own: tests must not depend on a library's choice of numbers.
+struct Noise(u64);
+
+impl Noise {
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn bell(&mut self) -> f64 {
+        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
+    }
+}
+
+/// A daily wave with noise, for `days`, one value a minute.
+fn wave(forecaster: &mut Forecaster, days: i64, noise: f64) -> Vec<f64> {
+    let mut chance = Noise(7);
+    (0..days * 1440)
+        .map(|minute| {
+            let phase = minute as f64 / 1440.0 * std::f64::consts::TAU;
+            let value = (100.0 + 60.0 * phase.sin()) * (1.0 + noise * chance.bell());
+            let value = value.max(0.0);
+            assert_eq!(forecaster.observe(minute * MINUTE, value, minute * MINUTE), Outcome::Taken);
+            value
+        })
+        .collect()
+}
+
+#[test]
+fn a_daily_wave_is_learned_and_its_quantiles_hold() {
+    let mut forecaster = forecaster();
+    wave(&mut forecaster, 3, 0.05);
+    let score = forecaster.score().unwrap();
+    assert!(score.loss < score.last_loss, "{score:?}");
+    assert!(score.loss < score.season_loss.unwrap(), "{score:?}");
+    assert!((0.86..=0.94).contains(&score.coverage), "{score:?}");
+    assert_eq!(forecaster.expect(3 * 1440 * MINUTE).unwrap().trust, Trust::Earned);
+}
+
+#[test]
+fn a_random_walk_earns_no_trust() {
+    let mut forecaster = forecaster();
+    let (mut chance, mut value) = (Noise(3), 1000.0_f64);
+    let mut earned = 0;
+    for minute in 0..6 * 1440 {
+        value = (value * (1.0 + 0.02 * chance.bell())).clamp(1.0, 1e9);
+        forecaster.observe(minute * MINUTE, value, minute * MINUTE);
+        let forecast = forecaster.expect(minute * MINUTE);
+        if minute > 1440 && forecast.is_some_and(|forecast| forecast.trust == Trust::Earned) {
+            earned += 1;
+        }
+    }
+    assert!(earned < 5 * 1440 / 5, "trusted in {earned} of {} minutes", 5 * 1440);
+}
+
+#[test]
+fn silence_takes_trust_away() {
+    let mut forecaster = forecaster();
+    wave(&mut forecaster, 3, 0.05);
+    let end = 3 * 1440 * MINUTE;
+    assert_eq!(forecaster.expect(end).unwrap().trust, Trust::Earned);
+    forecaster.advance(end + 10 * MINUTE);
+    assert_eq!(forecaster.expect(end + 10 * MINUTE).unwrap().trust, Trust::Blind);
+}
+
+#[test]
+fn nothing_is_said_of_a_series_never_seen_and_little_of_a_young_one() {
+    let mut forecaster = forecaster();
+    assert_eq!(forecaster.expect(0), None);
+    forecaster.observe(0, 5.0, 0);
+    forecaster.observe(MINUTE, 5.0, MINUTE);
+    assert_eq!(forecaster.expect(MINUTE).unwrap().trust, Trust::Young { scored: 0, needed: 60 });
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_counted() {
+    let mut forecaster = forecaster();
+    let now = 1000 * MINUTE;
+    let refused = [
+        (now, f64::NAN, Refusal::Absurd),
+        (now, f64::INFINITY, Refusal::Absurd),
+        (now, -1.0, Refusal::Absurd),
+        (now, 1e30, Refusal::Absurd),
+        (now + 5 * MINUTE, 1.0, Refusal::Future),
+        (i64::MAX, 1.0, Refusal::Future),
+    ];
+    for (at, value, why) in refused {
+        assert_eq!(forecaster.observe(at, value, now), Outcome::Refused(why), "{at} {value}");
+    }
+    assert_eq!(forecaster.observe(now, 1.0, now), Outcome::Taken);
+    assert_eq!(forecaster.observe(now, 2.0, now), Outcome::Refused(Refusal::Late));
+    assert_eq!(forecaster.observe(now - MINUTE, 2.0, now), Outcome::Refused(Refusal::Late));
+    let counts = forecaster.counts();
+    assert_eq!((counts.taken, counts.absurd, counts.future, counts.late), (1, 4, 2, 2));
+}
+
+#[test]
+fn a_state_is_under_ten_kibibytes_and_goes_on_as_if_nothing_happened() {
+    let mut one = forecaster();
+    wave(&mut one, 9, 0.2);
+    let bytes = one.to_bytes();
+    assert!(bytes.len() <= 10 * 1024, "{} bytes", bytes.len());
+    let mut other = Forecaster::from_bytes(&bytes).unwrap();
+    for minute in 9 * 1440..10 * 1440 {
+        one.observe(minute * MINUTE, 50.0, minute * MINUTE);
+        other.observe(minute * MINUTE, 50.0, minute * MINUTE);
+        assert_eq!(one.expect(minute * MINUTE), other.expect(minute * MINUTE));
+    }
+    assert_eq!(one.to_bytes(), other.to_bytes());
+}
+
+#[test]
+fn bytes_that_are_no_state_are_refused() {
+    let mut forecaster = forecaster();
+    wave(&mut forecaster, 1, 0.1);
+    let bytes = forecaster.to_bytes();
+    for cut in 0..bytes.len() {
+        assert!(Forecaster::from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
+    }
+    let mut newer = bytes;
+    newer[0] = 200;
+    assert!(Forecaster::from_bytes(&newer).unwrap_err().to_string().contains("another version"));
+}
+
+proptest! {
+    #[test]
+    fn any_samples_give_rising_finite_quantiles(
+        samples in prop::collection::vec((-5_i64..400, prop_oneof![
+            8 => 0.0..1e6_f64, 1 => prop::num::f64::ANY, 1 => Just(0.0)]), 0..300),
+        lead in -10_i64..200, width in -10_i64..200,
+    ) {
+        let mut forecaster = forecaster();
+        let mut now = 0;
+        for (minutes, value) in samples {
+            forecaster.look_ahead(lead * MINUTE, width * MINUTE);
+            now += minutes.max(0) * MINUTE / 10;
+            forecaster.observe(now + minutes.min(0), value, now);
+            if let Some(forecast) = forecaster.expect(now) {
+                prop_assert!(forecast.quantiles.iter().all(|value| value.is_finite() && *value >= 0.0));
+                prop_assert!(forecast.quantiles.is_sorted());
+            }
+        }
+        prop_assert!(forecaster.to_bytes().len() <= 10 * 1024);
+    }
+
+    #[test]
+    fn damaged_states_never_panic(place in 0_usize..4000, byte: u8) {
+        let mut bytes = {
+            let mut forecaster = forecaster();
+            for minute in 0..300 {
+                forecaster.observe(minute * MINUTE, minute as f64, minute * MINUTE);
+            }
+            forecaster.to_bytes()
+        };
+        let place = place % bytes.len();
+        bytes[place] = byte;
+        if let Ok(mut forecaster) = Forecaster::from_bytes(&bytes) {
+            forecaster.observe(301 * MINUTE, 1.0, 301 * MINUTE);
+            forecaster.advance(303 * MINUTE);
+            let _ = forecaster.expect(303 * MINUTE);
+        }
+    }
+}
