@@ -14,10 +14,13 @@ mod plan;
 mod pods;
 mod proposal;
 mod sight;
+mod startup;
 
 pub use explain::explain;
 pub use lint::{Finding, lint};
 pub use plan::plan;
+pub use sight::{Learnable, learnable};
+pub use startup::Startup;
 
 #[cfg(test)]
 mod testing;

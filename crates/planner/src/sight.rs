@@ -1,5 +1,6 @@
 //! Which observations can be acted on. Law L2: what is missing, stale or absurd is told apart from zero.
 
+use tenantry_domain::id::SignalName;
 use tenantry_domain::plan::{Seen, Sight};
 use tenantry_domain::snapshot::{Observation, PodSample, Reading, Snapshot};
 use tenantry_domain::spec::{SignalSpec, Target, WorkloadSpec};
@@ -44,6 +45,41 @@ pub(crate) fn look<'a>(spec: &'a WorkloadSpec, snapshot: &'a Snapshot) -> (Vec<V
         seen.push(Seen { signal: signal.name.clone(), target: signal.target, sight });
     }
     (views, seen)
+}
+
+/// A signal's total that a forecaster may learn from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learnable {
+    /// Which signal.
+    pub signal: SignalName,
+    /// Its total over the workload.
+    pub total: Milli,
+    /// When it was measured.
+    pub at: Timestamp,
+}
+
+/// The totals that can be learned from: of values of pods only a full set, as a sum over some of them would teach a
+/// load that never was.
+#[must_use]
+pub fn learnable(spec: &WorkloadSpec, snapshot: &Snapshot) -> Vec<Learnable> {
+    let (views, _) = look(spec, snapshot);
+    let full = snapshot.ready().get();
+    views
+        .iter()
+        .filter_map(|view| {
+            let signal = view.spec.name.clone();
+            let observation = snapshot.observations.iter().find(|observation| observation.signal == signal)?;
+            match (&view.usable, &observation.reading) {
+                (Usable::Total(total), Reading::Total { at, .. }) => Some(Learnable { signal, total: *total, at: *at }),
+                (Usable::Pods(samples), _) if samples.len() >= full as usize => {
+                    let total = samples.iter().fold(0_i64, |sum, sample| sum.saturating_add(sample.value.0));
+                    let at = samples.iter().map(|sample| sample.at).max()?;
+                    Some(Learnable { signal, total: Milli(total), at })
+                }
+                _ => None,
+            }
+        })
+        .collect()
 }
 
 fn judge<'a>(
