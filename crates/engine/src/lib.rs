@@ -1,8 +1,14 @@
-//! Use cases, and the driver that performs effects.
+//! Use cases, ports, and the driver that performs effects.
 //!
-//! The engine declares in [`ports`] what it needs of the outside and names no vendor. Decisions are made by the pure
-//! crates below it; here they are given their inputs, recorded, performed and checked.
+//! Names no vendor. What it needs of the outside it declares in [`ports`]; what it decides is in the pure crates.
 
 pub mod collect;
+mod decide;
+pub mod driver;
+mod fleet;
 pub mod ports;
+pub mod record;
 pub mod scope;
+pub mod status;
+
+pub use fleet::Fleet;

@@ -7,7 +7,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tenantry_domain::id::{RegionName, TenantId, TierName, WorkloadKey};
+pub use tenantry_domain::config::DocumentKey;
+use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::plan::{Generation, Outcome};
 use tenantry_domain::snapshot::{Override, Pause};
 use tenantry_domain::time::Timestamp;
@@ -16,31 +17,6 @@ use thiserror::Error;
 
 use super::Retry;
 use crate::scope::Scope;
-
-/// Which document of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DocumentKey {
-    /// The platform's own defaults, over the built-in ones.
-    Defaults,
-    /// A tier's settings.
-    Tier(TierName),
-    /// A region's settings.
-    Region(RegionName),
-    /// A tenant's settings.
-    Tenant(TenantId),
-}
-
-impl fmt::Display for DocumentKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Defaults => f.write_str("defaults"),
-            Self::Tier(name) => write!(f, "tier `{name}`"),
-            Self::Region(name) => write!(f, "region `{name}`"),
-            Self::Tenant(id) => write!(f, "tenant `{id}`"),
-        }
-    }
-}
 
 /// Who may write a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +176,16 @@ pub enum StoreError {
         /// What it is at.
         found: u64,
     },
+    /// The document is written from somewhere else.
+    #[error(
+        "{key} is written by {owner}, and cannot be changed from elsewhere; change it there, or hand it over first"
+    )]
+    Owned {
+        /// Which document.
+        key: DocumentKey,
+        /// Who may write it.
+        owner: Owner,
+    },
     /// The store is for a newer Tenantry.
     #[error(
         "the store is at schema version {found}, and this program knows versions up to {known}; use a newer program"
@@ -233,6 +219,14 @@ pub enum StoreError {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// It is there and will not do it.
+    #[error("the store refused to {action}: {message}")]
+    Refused {
+        /// What was attempted.
+        action: &'static str,
+        /// Why, and what to do.
+        message: String,
+    },
     /// What was read is not what was written.
     #[error("the store holds something unreadable where {action} looked: {message}")]
     Corrupt {
@@ -250,7 +244,11 @@ impl StoreError {
         match self {
             Self::Stale { .. } => Retry::AfterChange,
             Self::Full { .. } | Self::Unavailable { .. } => Retry::Later,
-            Self::TooNew { .. } | Self::Open { .. } | Self::Corrupt { .. } => Retry::Never,
+            Self::Owned { .. }
+            | Self::TooNew { .. }
+            | Self::Open { .. }
+            | Self::Refused { .. }
+            | Self::Corrupt { .. } => Retry::Never,
         }
     }
 }
@@ -261,10 +259,15 @@ pub type Stored<T> = Result<T, StoreError>;
 /// Documents and their revisions.
 #[async_trait]
 pub trait ConfigStore: Send + Sync {
-    /// Makes revisions: all of them, or none. Returns them in the order of `changes`.
+    /// Makes revisions: all of them, or none. Returns them in the order of `changes`; a later one of the same document
+    /// is based on the earlier one's number.
+    ///
+    /// A document that is there belongs to its owner. Another owner gets it by a revision that has the same digest and
+    /// changes nothing but the owner, or after it was removed.
     ///
     /// # Errors
-    /// [`StoreError::Stale`] when one is not based on the document's last revision.
+    /// [`StoreError::Stale`] when one is not based on the document's last revision, [`StoreError::Owned`] when it is
+    /// not the owner's.
     async fn revise(&self, changes: &[Change], by: &Authorship) -> Stored<Vec<Revision>>;
 
     /// The last revision of each document in scope that was not removed, ordered by key. Tiers, regions and defaults
@@ -303,7 +306,8 @@ pub trait ControlStore: Send + Sync {
     /// [`StoreError`].
     async fn record(&self, decisions: &[DecisionRecord]) -> Stored<Vec<u64>>;
 
-    /// Settles outcomes of earlier records; all or none.
+    /// Settles outcomes of earlier records; all or none. Records that are gone are passed over, and the last of several
+    /// outcomes for one record counts.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -333,7 +337,7 @@ pub trait ControlStore: Send + Sync {
     /// [`StoreError`].
     async fn interventions(&self, scope: &Scope) -> Stored<Vec<(WorkloadKey, Intervention)>>;
 
-    /// Keeps blobs, replacing those of the same workload and part; all or none.
+    /// Keeps blobs, replacing those of the same workload and part; an empty one goes away. All or none.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -346,7 +350,7 @@ pub trait ControlStore: Send + Sync {
     async fn kept(&self, scope: &Scope, part: &str) -> Stored<Vec<Kept>>;
 
     /// Takes or renews a named lease until `until`: its epoch when held by `holder`, none while another holds it.
-    /// The epoch rises by one whenever the holder changes.
+    /// The epoch rises by one whenever the holder changes, and when a lease that was given up is taken again.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -1,0 +1,189 @@
+//! All workloads that this controller sizes, with what it remembers of each.
+//!
+//! INVARIANT(isolation): an entry is changed only by its own workload's readings. What workloads of one tenant share,
+//! their quota, comes in as a number. Law L6.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tenantry_domain::id::{SignalName, WorkloadKey};
+use tenantry_domain::plan::Generation;
+use tenantry_domain::snapshot::{Memory, ScaleEvent};
+use tenantry_domain::spec::WorkloadSpec;
+use tenantry_domain::time::Timestamp;
+use tenantry_domain::unit::Replicas;
+use tenantry_forecast::Forecaster;
+use tenantry_planner::Startup;
+use tenantry_workflow::patience::Patience;
+use tenantry_workflow::vigil::Vigil;
+
+use crate::ports::store::{Intervention, Kept};
+use crate::status::WorkloadStatus;
+
+/// Name under which a workload's memory is kept.
+pub(crate) const MEMORY: &str = "memory";
+/// Prefix of the names under which its models are kept.
+pub(crate) const MODEL: &str = "model/";
+
+/// A change that was sent and whose outcome nobody knows yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unsettled {
+    pub(crate) record: u64,
+    pub(crate) event: ScaleEvent,
+    pub(crate) generation: Generation,
+}
+
+/// What is remembered of one workload.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) spec: WorkloadSpec,
+    pub(crate) intervention: Intervention,
+    pub(crate) models: BTreeMap<SignalName, Forecaster>,
+    pub(crate) memory: Memory,
+    pub(crate) startup: Startup,
+    pub(crate) last_size: Option<Replicas>,
+    pub(crate) patience: Patience,
+    pub(crate) vigil: Vigil,
+    pub(crate) unsettled: Option<Unsettled>,
+    /// What was recorded last, and when, so that the same hold is not recorded every cycle.
+    pub(crate) recorded: Option<(String, Timestamp)>,
+    pub(crate) status: Option<WorkloadStatus>,
+    /// Whether the status differs from the one that was kept last.
+    pub(crate) status_is_new: bool,
+}
+
+/// The part of an entry that survives a restart, besides its models.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Remembered {
+    memory: Memory,
+    startup: Startup,
+    last_size: Option<Replicas>,
+}
+
+impl Entry {
+    fn new(spec: WorkloadSpec) -> Self {
+        Self {
+            spec,
+            intervention: Intervention::default(),
+            models: BTreeMap::new(),
+            memory: Memory::default(),
+            startup: Startup::default(),
+            last_size: None,
+            patience: Patience::default(),
+            vigil: Vigil::default(),
+            unsettled: None,
+            recorded: None,
+            status: None,
+            status_is_new: false,
+        }
+    }
+}
+
+/// The workloads, by key.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    pub(crate) entries: BTreeMap<WorkloadKey, Entry>,
+}
+
+impl Fleet {
+    /// Takes over the declared workloads: new ones begin, changed ones go on with their memory, others are forgotten.
+    pub fn declare(&mut self, specs: impl IntoIterator<Item = WorkloadSpec>) {
+        let mut before = std::mem::take(&mut self.entries);
+        for spec in specs {
+            let mut entry = before.remove(&spec.key).unwrap_or_else(|| Entry::new(spec.clone()));
+            if entry.spec != spec {
+                entry.models.retain(|name, _| same_signal(&entry.spec, &spec, name));
+                // What is asked has changed: the next decision is recorded whatever it is.
+                entry.recorded = None;
+                entry.spec = spec;
+            }
+            self.entries.insert(entry.spec.key.clone(), entry);
+        }
+    }
+
+    /// Takes over what people asked; what is not named is asked no longer.
+    pub fn intervene(&mut self, asked: Vec<(WorkloadKey, Intervention)>) {
+        for entry in self.entries.values_mut() {
+            entry.intervention = Intervention::default();
+        }
+        for (key, intervention) in asked {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.intervention = intervention;
+            }
+        }
+    }
+
+    /// How many workloads there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Takes over what an earlier run kept; what cannot be read is left out and named.
+    pub(crate) fn restore(&mut self, kept: Vec<Kept>) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for Kept { key, part, bytes, .. } in kept {
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
+            if part == MEMORY {
+                match serde_json::from_slice::<Remembered>(&bytes) {
+                    Ok(known) => {
+                        (entry.memory, entry.startup) = (known.memory, known.startup);
+                        entry.last_size = known.last_size;
+                    }
+                    Err(error) => complaints.push(format!("memory of {key}: {error}")),
+                }
+            } else if let Some(Ok(signal)) = part.strip_prefix(MODEL).map(SignalName::new) {
+                match Forecaster::from_bytes(&bytes) {
+                    Ok(model) => {
+                        entry.models.insert(signal, model);
+                    }
+                    Err(error) => complaints.push(format!("model of {key}, signal {signal}: {error}")),
+                }
+            }
+        }
+        complaints
+    }
+
+    /// What lets a later run go on as if nothing had happened, of the workloads that `which` picks.
+    pub(crate) fn keep(&self, now: Timestamp, which: impl Fn(usize) -> bool) -> Vec<Kept> {
+        let mut kept = Vec::new();
+        for (_, (key, entry)) in self.entries.iter().enumerate().filter(|(place, _)| which(*place)) {
+            let remembered =
+                Remembered { memory: entry.memory.clone(), startup: entry.startup.clone(), last_size: entry.last_size };
+            if let Ok(bytes) = serde_json::to_vec(&remembered) {
+                kept.push(Kept { key: key.clone(), part: MEMORY.to_owned(), bytes, at: now });
+            }
+            kept.extend(entry.models.iter().map(|(signal, model)| Kept {
+                key: key.clone(),
+                part: format!("{MODEL}{signal}"),
+                bytes: model.to_bytes(),
+                at: now,
+            }));
+        }
+        kept
+    }
+
+    /// Sizes that each tenant's workloads have, as last read.
+    pub(crate) fn totals(&self) -> BTreeMap<String, i64> {
+        let mut totals = BTreeMap::new();
+        for (key, entry) in &self.entries {
+            let size = entry.last_size.unwrap_or_default().as_i64();
+            *totals.entry(key.tenant.as_str().to_owned()).or_default() += size;
+        }
+        totals
+    }
+}
+
+fn same_signal(before: &WorkloadSpec, after: &WorkloadSpec, name: &SignalName) -> bool {
+    let find = |spec: &WorkloadSpec| {
+        let signal = spec.signals.iter().find(|signal| signal.name == *name)?;
+        Some((signal.kind, signal.query.clone(), spec.target.clone()))
+    };
+    find(before).is_some_and(|signal| Some(signal) == find(after))
+}
