@@ -1,1 +1,26 @@
-//! SQLite and PostgreSQL behind one contract.
+//! SQLite and PostgreSQL behind one contract, [`ConfigStore`] and [`ControlStore`].
+//!
+//! Each query is written once, as data ([`statement`]), and run by either driver ([`backend`]). SQLite is the embedded
+//! default: one file, a write-ahead log, every commit synced to the disk.
+//!
+//! INVARIANT(durable): `Ok` from a method that writes means that the database has synced the commit. An error means
+//! that nothing was written, with one exception no client can rule out: where the server or the disk was lost during
+//! the commit itself, the whole of it may be there or none. Revisions carry their base and kept blobs replace, so
+//! repeating is safe.
+//!
+//! [`ConfigStore`]: tenantry_engine::ports::store::ConfigStore
+//! [`ControlStore`]: tenantry_engine::ports::store::ControlStore
+
+mod backend;
+mod control;
+mod decisions;
+mod documents;
+mod failure;
+mod open;
+mod place;
+mod statement;
+mod store;
+
+pub use backend::Settings;
+pub use open::{open, open_with};
+pub use store::Store;

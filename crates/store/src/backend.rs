@@ -1,0 +1,258 @@
+//! Connections to either database: where statements run, and how a transaction begins and ends.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Decode, Pool, Postgres, Row as _, Sqlite, TypeInfo as _};
+use sqlx::{Value as _, ValueRef as _};
+
+use crate::failure::Failure;
+use crate::statement::{Cell, Dialect, Row, Statement, Value};
+
+/// Connections of an open store.
+#[derive(Debug, Clone)]
+pub(crate) enum Backend {
+    Sqlite {
+        /// One connection: SQLite has one writer at a time, and waiting here is fairer than its own polling.
+        writer: Pool<Sqlite>,
+        readers: Pool<Sqlite>,
+    },
+    Postgres(Pool<Postgres>),
+}
+
+impl Backend {
+    /// Runs one reading statement.
+    pub(crate) async fn read(&self, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
+        let mut connection = match self {
+            Self::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
+            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        };
+        connection.fetch(statement).await
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) async fn begin(&self) -> Result<Work, Failure> {
+        let (connection, begin) = match self {
+            // A deferred transaction could find at its first write that another one has overtaken it.
+            Self::Sqlite { writer, .. } => (Connection::Sqlite(writer.acquire().await?), "BEGIN IMMEDIATE"),
+            Self::Postgres(pool) => (Connection::Postgres(pool.acquire().await?), "BEGIN"),
+        };
+        let mut work = Work { connection, settled: false };
+        work.connection.run(begin).await?;
+        Ok(work)
+    }
+
+    /// Waits for work under way and closes all connections.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// A transaction that writes.
+///
+/// One that is dropped before it is settled, by an error or because its caller was cancelled, takes its connection
+/// along: the database then rolls back by itself. The driver's own transactions are not used, as they lose count when
+/// SQLite has rolled back on its own after a full disk.
+#[derive(Debug)]
+pub(crate) struct Work {
+    connection: Connection,
+    settled: bool,
+}
+
+impl Work {
+    pub(crate) const fn dialect(&self) -> Dialect {
+        match self.connection {
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Runs a writing statement; returns how many rows it touched.
+    pub(crate) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, Failure> {
+        self.connection.execute(statement).await
+    }
+
+    pub(crate) async fn execute_all(&mut self, statements: Vec<Statement<'_>>) -> Result<u64, Failure> {
+        let mut touched = 0_u64;
+        for statement in statements {
+            touched = touched.saturating_add(self.execute(statement).await?);
+        }
+        Ok(touched)
+    }
+
+    pub(crate) async fn fetch(&mut self, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
+        self.connection.fetch(statement).await
+    }
+
+    /// Makes it last when all went well, undoes it when not.
+    pub(crate) async fn finish<T>(mut self, result: Result<T, Failure>) -> Result<T, Failure> {
+        match result {
+            Ok(value) => {
+                self.connection.run("COMMIT").await?;
+                self.settled = true;
+                Ok(value)
+            }
+            Err(failure) => {
+                // After trouble of the database's own the connection's state is not known, and it goes.
+                if !matches!(failure, Failure::Driver(_)) {
+                    self.settled = self.connection.run("ROLLBACK").await.is_ok();
+                }
+                Err(failure)
+            }
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if !self.settled {
+            match &mut self.connection {
+                Connection::Sqlite(connection) => connection.close_on_drop(),
+                Connection::Postgres(connection) => connection.close_on_drop(),
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Connection {
+    Sqlite(sqlx::pool::PoolConnection<Sqlite>),
+    Postgres(sqlx::pool::PoolConnection<Postgres>),
+}
+
+impl Connection {
+    async fn run(&mut self, sql: &'static str) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(|_| ())?,
+            Self::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(|_| ())?,
+        }
+        Ok(())
+    }
+
+    async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, Failure> {
+        let Statement { sql, values } = statement;
+        let sql = AssertSqlSafe(sql);
+        Ok(match self {
+            Self::Sqlite(connection) => {
+                let query = sqlx::query_with::<Sqlite, _>(sql, sqlite_arguments(&values)?);
+                query.persistent(keeps(&values)).execute(&mut **connection).await?.rows_affected()
+            }
+            Self::Postgres(connection) => {
+                let query = sqlx::query_with::<Postgres, _>(sql, postgres_arguments(&values)?);
+                query.persistent(keeps(&values)).execute(&mut **connection).await?.rows_affected()
+            }
+        })
+    }
+
+    async fn fetch(&mut self, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
+        let Statement { sql, values } = statement;
+        let sql = AssertSqlSafe(sql);
+        match self {
+            Self::Sqlite(connection) => {
+                let query = sqlx::query_with::<Sqlite, _>(sql, sqlite_arguments(&values)?);
+                let rows = query.persistent(keeps(&values)).fetch_all(&mut **connection).await?;
+                rows.iter().map(sqlite_row).collect()
+            }
+            Self::Postgres(connection) => {
+                let query = sqlx::query_with::<Postgres, _>(sql, postgres_arguments(&values)?);
+                let rows = query.persistent(keeps(&values)).fetch_all(&mut **connection).await?;
+                rows.iter().map(postgres_row).collect()
+            }
+        }
+    }
+}
+
+/// Parameters up to which a prepared statement is kept for the next time. Multi-row statements come in too many sizes.
+const KEPT_PARAMETERS_MAX: usize = 24;
+
+const fn keeps(values: &[Value<'_>]) -> bool {
+    values.len() <= KEPT_PARAMETERS_MAX
+}
+
+fn sqlite_arguments(values: &[Value<'_>]) -> Result<SqliteArguments, Failure> {
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        match *value {
+            Value::Int(value) => arguments.add(value),
+            Value::MaybeInt(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::MaybeText(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn postgres_arguments(values: &[Value<'_>]) -> Result<PgArguments, Failure> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        match *value {
+            Value::Int(value) => arguments.add(value),
+            Value::MaybeInt(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::MaybeText(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn sqlite_row(row: &SqliteRow) -> Result<Row, Failure> {
+    let cell = |index: usize| -> Result<Cell, Failure> {
+        let raw = row.try_get_raw(index)?;
+        if raw.is_null() {
+            return Ok(Cell::Null);
+        }
+        let value = raw.to_owned();
+        let kind = value.type_info().name().to_owned();
+        match kind.as_str() {
+            "INTEGER" => <i64 as Decode<Sqlite>>::decode(value.as_ref()).map(Cell::Int),
+            "TEXT" => <String as Decode<Sqlite>>::decode(value.as_ref()).map(Cell::Text),
+            "BLOB" => <Vec<u8> as Decode<Sqlite>>::decode(value.as_ref()).map(Cell::Bytes),
+            other => return Err(Failure::Unreadable(format!("a value of type {other}"))),
+        }
+        .map_err(|error| Failure::Driver(sqlx::Error::Decode(error)))
+    };
+    (0..row.len()).map(cell).collect::<Result<Vec<_>, _>>().map(Row::new)
+}
+
+fn postgres_row(row: &PgRow) -> Result<Row, Failure> {
+    let cell = |(index, column): (usize, &sqlx::postgres::PgColumn)| -> Result<Cell, Failure> {
+        let raw = row.try_get_raw(index)?;
+        if raw.is_null() {
+            return Ok(Cell::Null);
+        }
+        match column.type_info().name() {
+            "INT8" => <i64 as Decode<Postgres>>::decode(raw).map(Cell::Int),
+            "TEXT" => <String as Decode<Postgres>>::decode(raw).map(Cell::Text),
+            "BYTEA" => <Vec<u8> as Decode<Postgres>>::decode(raw).map(Cell::Bytes),
+            other => return Err(Failure::Unreadable(format!("a value of type {other}"))),
+        }
+        .map_err(|error| Failure::Driver(sqlx::Error::Decode(error)))
+    };
+    row.columns().iter().enumerate().map(cell).collect::<Result<Vec<_>, _>>().map(Row::new)
+}
+
+/// How patient connections are, for both databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How long to wait for another writer, or for a server, before giving up. 10 seconds unless told.
+    pub patience: Duration,
+    /// Bytes that a SQLite file may grow to; writing more fails as on a full disk. No limit unless told.
+    pub size_bytes_max: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(10), size_bytes_max: None }
+    }
+}

@@ -1,0 +1,159 @@
+//! Records of decisions, and how long they stay.
+
+use std::collections::BTreeMap;
+
+use tenantry_domain::id::WorkloadKey;
+use tenantry_domain::plan::{Generation, Outcome};
+use tenantry_domain::time::Timestamp;
+use tenantry_domain::unit::Replicas;
+use tenantry_engine::ports::store::{DecisionFilter, DecisionRecord, Retention};
+use tenantry_engine::scope::Scope;
+
+use crate::backend::Work;
+use crate::failure::Failure;
+use crate::statement::{Row, Statement, Value, signed};
+use crate::store::only;
+
+/// Rows that one piece of pruning takes away.
+pub(crate) const PRUNED_ROWS_MAX: u64 = 2_000;
+
+pub(crate) async fn record(work: &mut Work, decisions: &[DecisionRecord]) -> Result<Vec<u64>, Failure> {
+    let count = u64::try_from(decisions.len()).unwrap_or(u64::MAX);
+    // Ids come from a counter, not from the database's sequence: they rise in the order of commits, so that a page
+    // once read never gains a record.
+    let last = Statement::new(
+        "UPDATE counters SET value = value + $1 WHERE name = 'decision' RETURNING value",
+        vec![Value::Int(signed(count)?)],
+    );
+    let last = only(work.fetch(last).await?)?.count()?;
+    let first = last.saturating_sub(count).saturating_add(1);
+    let ids: Vec<u64> = (first..=last).collect();
+    let outcomes = decisions.iter().map(|decision| show(&decision.outcome)).collect::<Result<Vec<_>, _>>()?;
+    let mut rows = Vec::with_capacity(decisions.len());
+    for ((decision, outcome), id) in decisions.iter().zip(&outcomes).zip(&ids) {
+        rows.push([
+            Value::Int(signed(*id)?),
+            Value::Text(decision.key.tenant.as_str()),
+            Value::Text(decision.key.workload.as_str()),
+            Value::Int(decision.at.as_millis()),
+            Value::Int(signed(decision.generation.epoch)?),
+            Value::Int(signed(decision.generation.cycle)?),
+            Value::MaybeInt(decision.from.map(Replicas::as_i64)),
+            Value::MaybeInt(decision.to.map(Replicas::as_i64)),
+            Value::Int(decision.changes().into()),
+            Value::Text(&decision.inputs_digest),
+            Value::Text(outcome),
+            Value::Text(&decision.inputs),
+            Value::Text(&decision.planned),
+        ]);
+    }
+    let before = "INSERT INTO decisions (id, tenant, workload, at, epoch, cycle, from_replicas, to_replicas, changes, \
+                  inputs_digest, outcome, inputs, planned) VALUES";
+    work.execute_all(Statement::bulk(work.dialect(), before, &rows, "")).await?;
+    Ok(ids)
+}
+
+pub(crate) async fn settle(work: &mut Work, outcomes: &[(u64, Outcome)]) -> Result<(), Failure> {
+    let mut settled = BTreeMap::new();
+    for (id, outcome) in outcomes {
+        settled.insert(signed(*id)?, show(outcome)?);
+    }
+    let rows: Vec<_> = settled.iter().map(|(id, outcome)| [Value::Int(*id), Value::Text(outcome)]).collect();
+    let statements = Statement::bulk(
+        work.dialect(),
+        "WITH settled (id, outcome) AS (VALUES",
+        &rows,
+        ") UPDATE decisions SET outcome = settled.outcome FROM settled WHERE decisions.id = settled.id",
+    );
+    work.execute_all(statements).await?;
+    Ok(())
+}
+
+/// None when the filter asks for what is out of scope.
+pub(crate) fn matching<'a>(scope: &'a Scope, filter: &'a DecisionFilter, count: u32) -> Option<Statement<'a>> {
+    let DecisionFilter { key, changes_only, before, since } = filter;
+    let mut conditions = Vec::new();
+    let mut values = Vec::new();
+    let mut given = |condition: &str, value: Value<'a>| {
+        values.push(value);
+        conditions.push(format!("{condition} ${}", values.len()));
+    };
+    match (scope.only(), key) {
+        (Some(tenant), Some(key)) if key.tenant != *tenant => return None,
+        (_, Some(WorkloadKey { tenant, workload })) => {
+            given("tenant =", Value::Text(tenant.as_str()));
+            given("workload =", Value::Text(workload.as_str()));
+        }
+        (Some(tenant), None) => given("tenant =", Value::Text(tenant.as_str())),
+        (None, None) => {}
+    }
+    if *changes_only {
+        given("changes =", Value::Int(1));
+    }
+    if let Some(before) = before.and_then(|before| i64::try_from(before).ok()) {
+        given("id <", Value::Int(before));
+    }
+    if let Some(since) = since {
+        given("at >=", Value::Int(since.as_millis()));
+    }
+    values.push(Value::Int(count.into()));
+    let filter = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+    let sql = format!(
+        "SELECT id, tenant, workload, at, epoch, cycle, from_replicas, to_replicas, inputs_digest, outcome, inputs, \
+         planned FROM decisions {filter} ORDER BY id DESC LIMIT ${}",
+        values.len()
+    );
+    Some(Statement::new(sql, values))
+}
+
+pub(crate) fn records(rows: Vec<Row>) -> Result<Vec<DecisionRecord>, Failure> {
+    let record = |mut row: Row| {
+        Ok(DecisionRecord {
+            id: row.count()?,
+            key: WorkloadKey { tenant: row.parsed()?, workload: row.parsed()? },
+            at: Timestamp::from_millis(row.int()?),
+            generation: Generation { epoch: row.count()?, cycle: row.count()? },
+            from: row.maybe_int()?.map(Replicas::saturating),
+            to: row.maybe_int()?.map(Replicas::saturating),
+            inputs_digest: row.text()?,
+            outcome: parse(&row.text()?)?,
+            inputs: row.text()?,
+            planned: row.text()?,
+        })
+    };
+    rows.into_iter().map(record).collect()
+}
+
+/// Each takes away at most [`PRUNED_ROWS_MAX`] rows, and is repeated until it takes fewer.
+pub(crate) fn prunings(retention: &Retention) -> [Statement<'static>; 3] {
+    let Retention { holds_before, changes_before, records_per_workload } = retention;
+    let aged = |changes: i64, before: Timestamp| {
+        Statement::new(
+            "DELETE FROM decisions WHERE id IN \
+             (SELECT id FROM decisions WHERE changes = $1 AND at < $2 ORDER BY at LIMIT $3)",
+            vec![Value::Int(changes), Value::Int(before.as_millis()), Value::Int(PRUNED_ROWS)],
+        )
+    };
+    let surplus = Statement::new(
+        "DELETE FROM decisions WHERE id IN (SELECT id FROM \
+         (SELECT id, row_number() OVER (PARTITION BY tenant, workload ORDER BY id DESC) AS place FROM decisions) \
+         AS placed WHERE place > $1 LIMIT $2)",
+        vec![
+            // More than can be counted is more than can be there.
+            Value::Int(i64::try_from(*records_per_workload).unwrap_or(i64::MAX)),
+            Value::Int(PRUNED_ROWS),
+        ],
+    );
+    [aged(0, *holds_before), aged(1, *changes_before), surplus]
+}
+
+/// [`PRUNED_ROWS_MAX`] as the databases count.
+const PRUNED_ROWS: i64 = PRUNED_ROWS_MAX.cast_signed();
+
+fn show(outcome: &Outcome) -> Result<String, Failure> {
+    serde_json::to_string(outcome).map_err(|error| Failure::Refused(error.to_string()))
+}
+
+fn parse(outcome: &str) -> Result<Outcome, Failure> {
+    serde_json::from_str(outcome).map_err(|error| Failure::Unreadable(format!("outcome `{outcome}`: {error}")))
+}

@@ -1,0 +1,233 @@
+//! Documents and their revisions.
+
+use std::collections::BTreeMap;
+
+use tenantry_domain::id::{RegionName, TenantId, TierName};
+use tenantry_domain::time::Timestamp;
+use tenantry_engine::ports::store::{Authorship, Change, DocumentKey, Owner, Revision, StoreError};
+use tenantry_engine::scope::Scope;
+
+use crate::backend::Work;
+use crate::failure::Failure;
+use crate::statement::{Row, Statement, Value, signed};
+
+/// Adds one to the count of changes. First in each transaction that changes what the count stands for: it makes such
+/// transactions wait for one another, so that what they read then holds until they commit.
+pub(crate) async fn count_change(work: &mut Work) -> Result<(), Failure> {
+    work.execute(Statement::new("UPDATE counters SET value = value + 1 WHERE name = 'config'", Vec::new())).await?;
+    Ok(())
+}
+
+/// A document as far as a change must know it.
+#[derive(Debug, Clone)]
+struct Head {
+    number: u64,
+    live: bool,
+    owner: Owner,
+    digest: String,
+}
+
+pub(crate) async fn revise(work: &mut Work, changes: &[Change], by: &Authorship) -> Result<Vec<Revision>, Failure> {
+    count_change(work).await?;
+    let mut heads = heads(work, changes).await?;
+    let mut made = Vec::with_capacity(changes.len());
+    for change in changes {
+        let revision = admit(change, heads.get(&change.key), by).map_err(Failure::Said)?;
+        let head = Head {
+            number: revision.number,
+            live: revision.body.is_some(),
+            owner: revision.owner.clone(),
+            digest: revision.digest.clone(),
+        };
+        heads.insert(change.key.clone(), head);
+        made.push(revision);
+    }
+    write_revisions(work, &made).await?;
+    write_heads(work, &heads).await?;
+    Ok(made)
+}
+
+/// The revision that a change makes of the document as it is.
+fn admit(change: &Change, head: Option<&Head>, by: &Authorship) -> Result<Revision, StoreError> {
+    let found = head.map_or(0, |head| head.number);
+    if change.based_on != found {
+        return Err(StoreError::Stale { key: change.key.clone(), based_on: change.based_on, found });
+    }
+    if let Some(head) = head {
+        let handed_over = change.body.is_some() && change.digest == head.digest;
+        if head.live && head.owner != change.owner && !handed_over {
+            return Err(StoreError::Owned { key: change.key.clone(), owner: head.owner.clone() });
+        }
+    }
+    Ok(Revision {
+        key: change.key.clone(),
+        number: found.saturating_add(1),
+        owner: change.owner.clone(),
+        author: by.author.clone(),
+        at: by.at,
+        reason: by.reason.clone(),
+        body: change.body.clone(),
+        digest: change.digest.clone(),
+    })
+}
+
+async fn heads(work: &mut Work, changes: &[Change]) -> Result<BTreeMap<DocumentKey, Head>, Failure> {
+    let mut wanted: Vec<&DocumentKey> = changes.iter().map(|change| &change.key).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let rows: Vec<_> = wanted.into_iter().map(|key| [Value::Int(kind(key)), Value::Text(name(key))]).collect();
+    let statements = Statement::bulk(
+        work.dialect(),
+        "WITH wanted (kind, name) AS (VALUES",
+        &rows,
+        ") SELECT h.kind, h.name, h.number, h.live, r.owner, r.digest \
+         FROM wanted CROSS JOIN heads AS h CROSS JOIN revisions AS r \
+         WHERE h.kind = wanted.kind AND h.name = wanted.name \
+         AND r.kind = h.kind AND r.name = h.name AND r.number = h.number",
+    );
+    let mut heads = BTreeMap::new();
+    for statement in statements {
+        for mut row in work.fetch(statement).await? {
+            let key = key(&mut row)?;
+            let head = Head {
+                number: row.count()?,
+                live: row.int()? != 0,
+                owner: parse_owner(&row.text()?)?,
+                digest: row.text()?,
+            };
+            heads.insert(key, head);
+        }
+    }
+    Ok(heads)
+}
+
+async fn write_revisions(work: &mut Work, made: &[Revision]) -> Result<(), Failure> {
+    let owners: Vec<String> = made.iter().map(|revision| show_owner(&revision.owner)).collect();
+    let mut rows = Vec::with_capacity(made.len());
+    for (revision, owner) in made.iter().zip(&owners) {
+        let Revision { key, number, owner: _, author, at, reason, body, digest } = revision;
+        rows.push([
+            Value::Int(kind(key)),
+            Value::Text(name(key)),
+            Value::Int(signed(*number)?),
+            Value::Text(owner),
+            Value::Text(author),
+            Value::Int(at.as_millis()),
+            Value::Text(reason),
+            Value::MaybeText(body.as_deref()),
+            Value::Text(digest),
+        ]);
+    }
+    let before = "INSERT INTO revisions (kind, name, number, owner, author, at, reason, body, digest) VALUES";
+    work.execute_all(Statement::bulk(work.dialect(), before, &rows, "")).await?;
+    Ok(())
+}
+
+async fn write_heads(work: &mut Work, heads: &BTreeMap<DocumentKey, Head>) -> Result<(), Failure> {
+    let mut rows = Vec::with_capacity(heads.len());
+    for (key, head) in heads {
+        let number = signed(head.number)?;
+        rows.push([Value::Int(kind(key)), Value::Text(name(key)), Value::Int(number), Value::Int(head.live.into())]);
+    }
+    let before = "INSERT INTO heads (kind, name, number, live) VALUES";
+    let after = "ON CONFLICT (kind, name) DO UPDATE SET number = excluded.number, live = excluded.live";
+    work.execute_all(Statement::bulk(work.dialect(), before, &rows, after)).await?;
+    Ok(())
+}
+
+const KIND_TENANT: i64 = 3;
+
+/// The last revision of each document in scope that is there.
+pub(crate) fn all(scope: &Scope) -> Statement<'_> {
+    let every = "SELECT r.kind, r.name, r.number, r.owner, r.author, r.at, r.reason, r.body, r.digest \
+                 FROM heads AS h JOIN revisions AS r ON r.kind = h.kind AND r.name = h.name AND r.number = h.number \
+                 WHERE h.live = 1";
+    let order = "ORDER BY r.kind, r.name";
+    match scope.only() {
+        None => Statement::new(format!("{every} {order}"), Vec::new()),
+        Some(tenant) => Statement::new(
+            format!("{every} AND (h.kind < {KIND_TENANT} OR h.name = $1) {order}"),
+            vec![Value::Text(tenant.as_str())],
+        ),
+    }
+}
+
+/// Whether a document may be seen.
+pub(crate) fn visible(scope: &Scope, key: &DocumentKey) -> bool {
+    match (scope.only(), key) {
+        (Some(only), DocumentKey::Tenant(tenant)) => only == tenant,
+        _ => true,
+    }
+}
+
+/// Revisions of one document, newest first.
+pub(crate) fn of_one(key: &DocumentKey, before: Option<u64>, count: u32) -> Statement<'_> {
+    let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+    Statement::new(
+        "SELECT kind, name, number, owner, author, at, reason, body, digest FROM revisions \
+         WHERE kind = $1 AND name = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
+        vec![Value::Int(kind(key)), Value::Text(name(key)), Value::Int(before), Value::Int(count.into())],
+    )
+}
+
+pub(crate) fn revisions(rows: Vec<Row>) -> Result<Vec<Revision>, Failure> {
+    let revision = |mut row: Row| {
+        Ok(Revision {
+            key: key(&mut row)?,
+            number: row.count()?,
+            owner: parse_owner(&row.text()?)?,
+            author: row.text()?,
+            at: Timestamp::from_millis(row.int()?),
+            reason: row.text()?,
+            body: row.maybe_text()?,
+            digest: row.text()?,
+        })
+    };
+    rows.into_iter().map(revision).collect()
+}
+
+const fn kind(key: &DocumentKey) -> i64 {
+    match key {
+        DocumentKey::Defaults => 0,
+        DocumentKey::Tier(_) => 1,
+        DocumentKey::Region(_) => 2,
+        DocumentKey::Tenant(_) => KIND_TENANT,
+    }
+}
+
+fn name(key: &DocumentKey) -> &str {
+    match key {
+        DocumentKey::Defaults => "",
+        DocumentKey::Tier(name) => name.as_str(),
+        DocumentKey::Region(name) => name.as_str(),
+        DocumentKey::Tenant(id) => id.as_str(),
+    }
+}
+
+fn key(row: &mut Row) -> Result<DocumentKey, Failure> {
+    Ok(match row.int()? {
+        0 => {
+            row.text()?;
+            DocumentKey::Defaults
+        }
+        1 => DocumentKey::Tier(row.parsed::<TierName>()?),
+        2 => DocumentKey::Region(row.parsed::<RegionName>()?),
+        KIND_TENANT => DocumentKey::Tenant(row.parsed::<TenantId>()?),
+        other => return Err(Failure::Unreadable(format!("{other} is no kind of document"))),
+    })
+}
+
+fn show_owner(owner: &Owner) -> String {
+    match owner {
+        Owner::Api => "api".to_owned(),
+        Owner::Folder(folder) => format!("folder:{folder}"),
+    }
+}
+
+fn parse_owner(text: &str) -> Result<Owner, Failure> {
+    match text.split_once(':') {
+        None if text == "api" => Ok(Owner::Api),
+        Some(("folder", folder)) => Ok(Owner::Folder(folder.to_owned())),
+        _ => Err(Failure::Unreadable(format!("`{text}` is no owner of a document"))),
+    }
+}

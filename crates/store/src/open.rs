@@ -1,0 +1,202 @@
+//! Opening a store: the place is checked, the schema brought up to date, and what is wrong said so that it can be
+//! put right.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tenantry_engine::ports::store::StoreError;
+
+use crate::backend::{Backend, Settings};
+use crate::failure::{Trouble, said};
+use crate::place::{Place, refused};
+use crate::store::Store;
+
+/// Forward only: a migration that was released is never edited, and there is no way down.
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// `PRAGMA application_id` of our files; the first migration sets it.
+const APPLICATION_ID: i64 = 1_414_419_033;
+/// Reads at a time. More gain nothing on SQLite, where a page cache is kept for each.
+const SQLITE_READERS_MAX: u32 = 4;
+/// Connections to a server, of which a default one grants a hundred to all its clients.
+const POSTGRES_CONNECTIONS_MAX: u32 = 8;
+/// The write-ahead log is cut back to this after it has grown beyond it.
+const WAL_BYTES_KEPT: &str = "67108864";
+/// Two programs that open a new file at once both try to lay it out; the one that comes second finds it done.
+const MIGRATION_ATTEMPTS_MAX: u32 = 3;
+
+/// Opens the store at `sqlite:PATH`, a bare path, or `postgres://…`, and brings its schema up to date. A file that is
+/// not there is made.
+///
+/// # Errors
+/// [`StoreError::Open`] says what to do; [`StoreError::TooNew`] when a newer program has changed the schema.
+pub async fn open(url: &str) -> Result<Arc<Store>, StoreError> {
+    open_with(url, &Settings::default()).await
+}
+
+/// As [`open`], with settings.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(url: &str, settings: &Settings) -> Result<Arc<Store>, StoreError> {
+    let place = Place::parse(url)?;
+    let backend = match &place {
+        Place::File(path) => open_file(&place, path, settings).await?,
+        Place::Server(options) => open_server(&place, options, settings).await?,
+    };
+    tracing::debug!(kind = place.kind(), place = %place, "store is open");
+    Ok(Arc::new(Store::new(backend, place)))
+}
+
+async fn open_file(place: &Place, path: &Path, settings: &Settings) -> Result<Backend, StoreError> {
+    prepare_file(path).map_err(|message| refused(&place.to_string(), message))?;
+    let base = SqliteConnectOptions::new().filename(path).busy_timeout(settings.patience).disable_statement_logging();
+    // Looked at before anything is written: it may be somebody else's.
+    let mut probe = connect_file(place, &base).await?;
+    let strange = is_strange(&mut probe).await.map_err(|error| could_not_open(place, &error))?;
+    let page_bytes = page_bytes(&mut probe).await.map_err(|error| could_not_open(place, &error))?;
+    close(probe).await;
+    if strange {
+        let message = "it is a database of another program; name another file".to_owned();
+        return Err(refused(&place.to_string(), message));
+    }
+    let mut writes = base
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("journal_size_limit", WAL_BYTES_KEPT);
+    if let Some(bytes) = settings.size_bytes_max {
+        writes = writes.pragma("max_page_count", (bytes / page_bytes).max(1).to_string());
+    }
+    migrate_file(place, &writes).await?;
+    let reads = writes.clone().pragma("query_only", "ON");
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(settings.patience.saturating_add(Duration::from_secs(5)))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    Ok(Backend::Sqlite {
+        writer: pool().max_connections(1).connect_lazy_with(writes),
+        readers: pool().max_connections(SQLITE_READERS_MAX).connect_lazy_with(reads),
+    })
+}
+
+/// Sees what SQLite would report as one and the same "unable to open", and makes a new file readable to its owner
+/// only: it holds every tenant's settings.
+fn prepare_file(path: &Path) -> Result<(), String> {
+    if path.is_dir() {
+        return Err("it is a folder; name a file in it".to_owned());
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(match error.kind() {
+            ErrorKind::NotFound => format!(
+                "the folder {} does not exist; make it first",
+                path.parent().unwrap_or_else(|| Path::new(".")).display()
+            ),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                format!("{error}; {}", Trouble::Forbidden.advice())
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!("{error}; {}", Trouble::Full.advice()),
+            _ => error.to_string(),
+        }),
+    }
+}
+
+async fn connect_file(place: &Place, options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    SqliteConnection::connect_with(options).await.map_err(|error| could_not_open(place, &error))
+}
+
+/// Whether the file holds a database that is not ours.
+async fn is_strange(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name NOT LIKE '\\_sqlx%' ESCAPE '\\'")
+            .fetch_one(connection)
+            .await?;
+    Ok(id != APPLICATION_ID && (id != 0 || tables > 0))
+}
+
+async fn page_bytes(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let bytes: i64 = sqlx::query_scalar("PRAGMA page_size").fetch_one(connection).await?;
+    Ok(u64::try_from(bytes).unwrap_or(0).max(512))
+}
+
+async fn migrate_file(place: &Place, options: &SqliteConnectOptions) -> Result<(), StoreError> {
+    let mut attempt = 1;
+    loop {
+        let mut connection = connect_file(place, options).await?;
+        let result = SQLITE.run_direct(None, &mut connection, false).await;
+        close(connection).await;
+        match result {
+            Ok(()) => return Ok(()),
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) if attempt < MIGRATION_ATTEMPTS_MAX => {
+                attempt += 1;
+            }
+            Err(error) => return Err(could_not_migrate(place, &SQLITE, error)),
+        }
+    }
+}
+
+async fn open_server(place: &Place, options: &PgConnectOptions, settings: &Settings) -> Result<Backend, StoreError> {
+    let patience_ms = settings.patience.as_millis().max(1).to_string();
+    let options = options
+        .clone()
+        .application_name("tenantry")
+        // The server's own defaults may trade the last commits for speed; INVARIANT(durable) does not allow it.
+        .options([("synchronous_commit", "on"), ("lock_timeout", patience_ms.as_str())])
+        .disable_statement_logging();
+    // A pool would try again until its time is up and then say no more than that.
+    let connecting = tokio::time::timeout(settings.patience, PgConnection::connect_with(&options));
+    let mut connection = match connecting.await {
+        Ok(connected) => connected.map_err(|error| could_not_open(place, &error))?,
+        Err(_) => {
+            let message = format!("no answer within {:?}; {}", settings.patience, Trouble::Gone.advice());
+            return Err(refused(&place.to_string(), message));
+        }
+    };
+    // Closing the connection also ends the migrator's lock where it broke off.
+    let result = POSTGRES.run_direct(None, &mut connection, false).await;
+    if let Err(error) = connection.close().await {
+        tracing::debug!(%error, "a connection did not close in order");
+    }
+    result.map_err(|error| could_not_migrate(place, &POSTGRES, error))?;
+    Ok(Backend::Postgres(
+        PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS_MAX)
+            .acquire_timeout(settings.patience)
+            .connect_lazy_with(options),
+    ))
+}
+
+async fn close(connection: SqliteConnection) {
+    if let Err(error) = connection.close().await {
+        tracing::debug!(%error, "a connection did not close in order");
+    }
+}
+
+fn could_not_open(place: &Place, error: &sqlx::Error) -> StoreError {
+    refused(&place.to_string(), said(error, Trouble::of(error)))
+}
+
+fn could_not_migrate(place: &Place, migrator: &Migrator, error: MigrateError) -> StoreError {
+    let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
+    match error {
+        MigrateError::VersionMissing(found) => StoreError::TooNew { found, known },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => could_not_open(place, &error),
+        other => refused(&place.to_string(), format!("its schema is not one of ours: {other}; restore a backup")),
+    }
+}

@@ -1,0 +1,201 @@
+//! The open store: each method of the contract as one transaction or one reading statement.
+
+use async_trait::async_trait;
+use tenantry_domain::id::WorkloadKey;
+use tenantry_domain::plan::Outcome;
+use tenantry_domain::time::Timestamp;
+use tenantry_engine::ports::store::{
+    Authorship, Change, ConfigStore, ControlStore, DecisionFilter, DecisionRecord, DocumentKey, Intervention, Kept,
+    Retention, Revision, Stored,
+};
+use tenantry_engine::scope::Scope;
+
+use crate::backend::{Backend, Work};
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::statement::{Row, Statement};
+use crate::{control, decisions, documents};
+
+/// A SQLite file or a PostgreSQL database that is open. Made by [`open`](crate::open).
+#[derive(Debug)]
+pub struct Store {
+    backend: Backend,
+    place: Place,
+}
+
+impl Store {
+    pub(crate) const fn new(backend: Backend, place: Place) -> Self {
+        Self { backend, place }
+    }
+
+    /// Kind and place, without a password: `SQLite at state/tenantry.db`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        format!("{} at {}", self.place.kind(), self.place)
+    }
+
+    /// Bytes that it takes now: of a SQLite file with its write-ahead log, of a PostgreSQL database as the server
+    /// counts it.
+    ///
+    /// # Errors
+    /// [`StoreError`](tenantry_engine::ports::store::StoreError) when it does not answer.
+    pub async fn size_bytes(&self) -> Stored<u64> {
+        let action = "measure the store";
+        match &self.place {
+            Place::File(path) => {
+                let mut log = path.clone().into_os_string();
+                log.push("-wal");
+                let file = std::fs::metadata(path).map_err(|error| Failure::Driver(error.into()).during(action))?;
+                // Without a writer there is no log.
+                let log = std::fs::metadata(log).map_or(0, |metadata| metadata.len());
+                Ok(file.len().saturating_add(log))
+            }
+            Place::Server(_) => {
+                let rows = self.read("SELECT pg_database_size(current_database())", Vec::new()).await;
+                rows.and_then(|rows| only(rows)?.count()).map_err(|failure| failure.during(action))
+            }
+        }
+    }
+
+    /// Waits for work under way and closes all connections; afterwards nothing can be asked of the store any more.
+    /// Only needed before the file is moved: what was acknowledged is safe without.
+    pub async fn close(&self) {
+        self.backend.close().await;
+    }
+
+    async fn read(
+        &self,
+        sql: impl Into<std::borrow::Cow<'static, str>>,
+        values: Vec<crate::statement::Value<'_>>,
+    ) -> Result<Vec<Row>, Failure> {
+        self.backend.read(Statement::new(sql, values)).await
+    }
+
+    async fn begin(&self) -> Result<Work, Failure> {
+        self.backend.begin().await
+    }
+}
+
+/// The row of an answer that has one.
+pub(crate) fn only(rows: Vec<Row>) -> Result<Row, Failure> {
+    rows.into_iter().next().ok_or_else(|| Failure::Unreadable("a row is missing".to_owned()))
+}
+
+/// Does a piece of work in a transaction, whole or not at all.
+macro_rules! transaction {
+    ($store:expr, $action:literal, |$work:ident| $body:expr) => {{
+        let done = async {
+            let mut $work = $store.begin().await?;
+            let result = $body.await;
+            $work.finish(result).await
+        };
+        done.await.map_err(|failure: Failure| failure.during($action))
+    }};
+}
+
+#[async_trait]
+impl ConfigStore for Store {
+    async fn revise(&self, changes: &[Change], by: &Authorship) -> Stored<Vec<Revision>> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        transaction!(self, "revise the configuration", |work| documents::revise(&mut work, changes, by))
+    }
+
+    async fn documents(&self, scope: &Scope) -> Stored<Vec<Revision>> {
+        let rows = self.backend.read(documents::all(scope)).await;
+        rows.and_then(documents::revisions).map_err(|failure| failure.during("read the documents"))
+    }
+
+    async fn head(&self, scope: &Scope, key: &DocumentKey) -> Stored<Option<Revision>> {
+        Ok(self.history(scope, key, None, 1).await?.into_iter().next())
+    }
+
+    async fn history(
+        &self,
+        scope: &Scope,
+        key: &DocumentKey,
+        before: Option<u64>,
+        count: u32,
+    ) -> Stored<Vec<Revision>> {
+        if !documents::visible(scope, key) {
+            return Ok(Vec::new());
+        }
+        let rows = self.backend.read(documents::of_one(key, before, count)).await;
+        rows.and_then(documents::revisions).map_err(|failure| failure.during("read a document's history"))
+    }
+
+    async fn config_version(&self) -> Stored<u64> {
+        let rows = self.read("SELECT value FROM counters WHERE name = 'config'", Vec::new()).await;
+        rows.and_then(|rows| only(rows)?.count()).map_err(|failure| failure.during("read the configuration's version"))
+    }
+}
+
+#[async_trait]
+impl ControlStore for Store {
+    async fn record(&self, decisions: &[DecisionRecord]) -> Stored<Vec<u64>> {
+        if decisions.is_empty() {
+            return Ok(Vec::new());
+        }
+        transaction!(self, "record decisions", |work| decisions::record(&mut work, decisions))
+    }
+
+    async fn settle(&self, outcomes: &[(u64, Outcome)]) -> Stored<()> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        transaction!(self, "settle decisions", |work| decisions::settle(&mut work, outcomes))
+    }
+
+    async fn decisions(&self, scope: &Scope, filter: &DecisionFilter, count: u32) -> Stored<Vec<DecisionRecord>> {
+        let Some(statement) = decisions::matching(scope, filter, count) else {
+            return Ok(Vec::new());
+        };
+        let rows = self.backend.read(statement).await;
+        rows.and_then(decisions::records).map_err(|failure| failure.during("read decisions"))
+    }
+
+    async fn prune(&self, retention: &Retention) -> Stored<u64> {
+        let mut gone = 0_u64;
+        for statement in decisions::prunings(retention) {
+            // A piece at a time, each its own transaction, so that a long clean-up does not keep the loop waiting.
+            loop {
+                let piece = transaction!(self, "prune decisions", |work| work.execute(statement.clone()))?;
+                gone = gone.saturating_add(piece);
+                if piece < decisions::PRUNED_ROWS_MAX {
+                    break;
+                }
+            }
+        }
+        Ok(gone)
+    }
+
+    async fn intervene(&self, key: &WorkloadKey, intervention: &Intervention) -> Stored<()> {
+        transaction!(self, "record an intervention", |work| control::intervene(&mut work, key, intervention))
+    }
+
+    async fn interventions(&self, scope: &Scope) -> Stored<Vec<(WorkloadKey, Intervention)>> {
+        let rows = self.backend.read(control::all_interventions(scope)).await;
+        rows.and_then(control::interventions).map_err(|failure| failure.during("read interventions"))
+    }
+
+    async fn keep(&self, kept: &[Kept]) -> Stored<()> {
+        if kept.is_empty() {
+            return Ok(());
+        }
+        transaction!(self, "keep state", |work| control::keep(&mut work, kept))
+    }
+
+    async fn kept(&self, scope: &Scope, part: &str) -> Stored<Vec<Kept>> {
+        let rows = self.backend.read(control::parts(scope, part)).await;
+        rows.and_then(control::kept).map_err(|failure| failure.during("read kept state"))
+    }
+
+    async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Stored<Option<u64>> {
+        transaction!(self, "take a lease", |work| control::lease(&mut work, name, holder, now, until))
+    }
+
+    async fn release(&self, name: &str, holder: &str) -> Stored<()> {
+        transaction!(self, "give up a lease", |work| control::release(&mut work, name, holder))
+    }
+}

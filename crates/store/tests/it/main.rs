@@ -1,0 +1,14 @@
+//! The store against its contract: on SQLite always, on PostgreSQL where it is installed.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod conformance;
+mod given;
+mod server;
