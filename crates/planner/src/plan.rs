@@ -149,7 +149,7 @@ fn desire(
         Strategy::Reactive => measured(spec, snapshot, views, current, report),
         Strategy::Predictive => {
             let mut desire = measured(spec, snapshot, views, current, report)?;
-            foresee(spec, snapshot, views, report, &mut desire);
+            foresee(spec, snapshot, views, current, report, &mut desire);
             Ok(desire)
         }
     }
@@ -191,7 +191,15 @@ fn measured(
 }
 
 /// Raises a size to what the forecasts ask for; the measured size always stands under it.
-fn foresee(spec: &WorkloadSpec, snapshot: &Snapshot, views: &[View<'_>], report: &mut Report, desire: &mut Desire) {
+fn foresee(
+    spec: &WorkloadSpec,
+    snapshot: &Snapshot,
+    views: &[View<'_>],
+    current: Replicas,
+    report: &mut Report,
+    desire: &mut Desire,
+) {
+    let tolerance = Tolerance::of(spec);
     let mut foreseen = 0;
     for view in views {
         let expectation = snapshot.expectations.iter().find(|expected| expected.signal == view.spec.name);
@@ -201,7 +209,7 @@ fn foresee(spec: &WorkloadSpec, snapshot: &Snapshot, views: &[View<'_>], report:
         let Some(point) = point(expectation, spec.objective.availability) else {
             continue;
         };
-        let Some(replicas) = for_total(view, snapshot, point.value) else {
+        let Some(replicas) = for_total(view, snapshot, point.value, current, tolerance) else {
             continue;
         };
         let source = Source::Forecast { signal: view.spec.name.clone(), quantile: point.quantile, value: point.value };

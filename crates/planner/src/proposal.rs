@@ -160,20 +160,29 @@ fn from_pods(grouped: &Grouped<'_>, scale: Scale, current: Replicas, tolerance: 
     Some(if against { current } else { size })
 }
 
-/// The size that an expected total asks for; none where a total says nothing about size.
-pub(crate) fn for_total(view: &View<'_>, snapshot: &Snapshot, total: Milli) -> Option<Replicas> {
-    match view.spec.target {
-        Target::PerReplica(target) => Some(ceil(total.as_f64() / target.as_f64())),
-        Target::Value(_) => None,
+/// The size that an expected total asks for, with the tolerance that a measured one has; none where a total says nothing
+/// about size.
+pub(crate) fn for_total(
+    view: &View<'_>,
+    snapshot: &Snapshot,
+    total: Milli,
+    current: Replicas,
+    tolerance: Tolerance,
+) -> Option<Replicas> {
+    let carried = match view.spec.target {
+        Target::PerReplica(target) => target,
+        Target::Value(_) => return None,
         Target::Utilization(percent) => {
             let scale = Scale::Utilization { percent, kind: view.spec.kind };
             let requests: Vec<i64> = snapshot.pods.iter().filter_map(|pod| scale.request(pod)).collect();
             let count = i64::try_from(requests.len()).ok()?;
             let mean = requests.iter().fold(0_i64, |sum, request| sum.saturating_add(*request)).checked_div(count)?;
-            let carried = Milli(mean.saturating_mul(i64::from(percent)) / 100);
-            (carried > Milli::ZERO).then(|| ceil(total.as_f64() / carried.as_f64()))
+            Milli(mean.saturating_mul(i64::from(percent)) / 100)
         }
-    }
+    };
+    let size = total.as_f64() / carried.as_f64();
+    let ratio = size / f64::from(current.get());
+    (carried > Milli::ZERO).then(|| if tolerance.within(ratio) { current } else { ceil(size) })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "HPA divides the same integers as float64")]

@@ -13,6 +13,9 @@ use crate::fleet::Unsettled;
 use crate::ports::Retry;
 use crate::ports::cluster::{ClusterError, ScaleRequest};
 
+/// A change, its answer unless it was too late to send it, and when that came.
+type Answered = (Change, Option<Result<(), ClusterError>>, Timestamp);
+
 impl Driver {
     /// Writes the recorded changes; none at or after `deadline`.
     pub(super) async fn apply(&mut self, generation: Generation, deadline: Timestamp) -> Event {
@@ -33,7 +36,7 @@ impl Driver {
             };
             Some((change, request))
         });
-        let answers: Vec<(Change, Option<Result<(), ClusterError>>, Timestamp)> = stream::iter(requests)
+        let answers: Vec<Answered> = stream::iter(requests)
             .map(|(change, request)| async move {
                 let answer = if clock.now() < deadline { Some(cluster.scale(&request).await) } else { None };
                 (change, answer, clock.now())

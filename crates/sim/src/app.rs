@@ -1,0 +1,169 @@
+//! A workload of the simulated cluster: replicas that take time to start, and load that they serve or fail to.
+
+use tenantry_domain::id::WorkloadKey;
+use tenantry_domain::snapshot::{PodPhase, PodSample, PodState, Readiness};
+use tenantry_domain::time::Timestamp;
+use tenantry_domain::unit::{MicroUsd, Milli, Replicas, Span};
+
+use crate::load::Load;
+use crate::score::Score;
+
+/// How long replicas take until they serve: from `least` to `most`, by chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Startup {
+    /// The shortest.
+    pub least: Span,
+    /// The longest.
+    pub most: Span,
+}
+
+/// What a simulated workload is like.
+#[derive(Debug, Clone)]
+pub struct AppSpec {
+    /// Whose.
+    pub key: WorkloadKey,
+    /// Namespace of its object.
+    pub namespace: String,
+    /// Name of its object.
+    pub name: String,
+    /// Requests per second that come.
+    pub load: Load,
+    /// Requests per second that one replica serves at most.
+    pub capacity: f64,
+    /// Cores that one replica uses at that rate, and requests.
+    pub cores: f64,
+    /// How long replicas take to start.
+    pub startup: Startup,
+    /// What a replica costs in an hour.
+    pub replica_hour: MicroUsd,
+    /// Size at the beginning.
+    pub initial: Replicas,
+}
+
+#[derive(Debug, Clone)]
+struct Pod {
+    name: String,
+    started_at: Timestamp,
+    ready_at: Timestamp,
+}
+
+/// The workload as it runs.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) spec: AppSpec,
+    pub(crate) replicas: Replicas,
+    pub(crate) version: u64,
+    /// Highest epoch that wrote: what fences older ones off.
+    pub(crate) epoch: u64,
+    pub(crate) score: Score,
+    pods: Vec<Pod>,
+    made: u64,
+    chance: fastrand::Rng,
+    now: Timestamp,
+}
+
+/// The longest stretch that is taken as one of even load.
+const STRIDE: Span = Span::from_secs(5);
+
+impl App {
+    pub(crate) fn new(spec: AppSpec, now: Timestamp, seed: u64) -> Self {
+        let name = spec.key.to_string();
+        // Chance of its own, whatever other workloads there are: law L6 holds for the world too.
+        let own = name.bytes().fold(seed, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let mut app = Self {
+            replicas: Replicas::ZERO,
+            version: 1,
+            epoch: 0,
+            score: Score::default(),
+            pods: Vec::new(),
+            made: 0,
+            chance: fastrand::Rng::with_seed(own),
+            now,
+            spec,
+        };
+        app.resize(app.spec.initial);
+        // What ran before the history began is ready.
+        for pod in &mut app.pods {
+            (pod.started_at, pod.ready_at) = (now - Span::from_secs(3600), now - Span::from_secs(3500));
+        }
+        app
+    }
+
+    /// Sets the size; replicas start or end.
+    pub(crate) fn resize(&mut self, to: Replicas) {
+        if to != self.replicas {
+            self.version += 1;
+        }
+        self.replicas = to;
+        let wanted = usize::try_from(to.get()).unwrap_or(usize::MAX);
+        while self.pods.len() < wanted {
+            self.made += 1;
+            let Startup { least, most } = self.spec.startup;
+            let delay = self.chance.u64(least.as_millis()..=most.as_millis().max(least.as_millis()));
+            self.pods.push(Pod {
+                name: format!("{}-{:05}", self.spec.name, self.made),
+                started_at: self.now,
+                ready_at: self.now + Span::from_millis(delay),
+            });
+        }
+        // As a ReplicaSet does: those that do not serve yet go first, then the youngest.
+        self.pods.sort_by_key(|pod| (pod.ready_at, pod.started_at));
+        self.pods.truncate(wanted);
+    }
+
+    /// Lets time pass until `until`, and scores what was served.
+    pub(crate) fn pass(&mut self, until: Timestamp) {
+        while self.now < until {
+            let next = (self.now + STRIDE).min(until);
+            let load = self.spec.load.at(self.now);
+            let able = f64::from(self.ready()) * self.spec.capacity;
+            let lasted = next.since(self.now);
+            self.score.add(lasted, self.replicas, load, able, self.spec.replica_hour);
+            self.now = next;
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(crate) fn load(&self) -> f64 {
+        self.spec.load.at(self.now)
+    }
+
+    /// Replicas that serve.
+    pub(crate) fn ready(&self) -> u32 {
+        u32::try_from(self.pods.iter().filter(|pod| pod.ready_at <= self.now).count()).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn pods(&self) -> Vec<PodState> {
+        let request = Milli::from_f64(self.spec.cores).unwrap_or_default();
+        self.pods
+            .iter()
+            .map(|pod| {
+                let ready = pod.ready_at <= self.now;
+                PodState {
+                    name: pod.name.clone(),
+                    phase: PodPhase::Running,
+                    deleted: false,
+                    readiness: Some(Readiness { ready, changed_at: if ready { pod.ready_at } else { pod.started_at } }),
+                    started_at: Some(pod.started_at),
+                    cpu_request: Some(request),
+                    memory_request: Some(Milli::units(1 << 30)),
+                }
+            })
+            .collect()
+    }
+
+    /// Cores that each serving replica uses.
+    pub(crate) fn cpu(&self, at: Timestamp) -> Vec<PodSample> {
+        let ready = self.ready();
+        let each = if ready == 0 { 0.0 } else { self.spec.load.at(at) / f64::from(ready) / self.spec.capacity };
+        let value = Milli::from_f64(each.min(1.5) * self.spec.cores).unwrap_or_default();
+        self.pods
+            .iter()
+            .filter(|pod| pod.ready_at <= at)
+            .map(|pod| PodSample { pod: pod.name.clone(), value, at, window: Span::from_secs(15) })
+            .collect()
+    }
+}
