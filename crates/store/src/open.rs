@@ -120,13 +120,15 @@ async fn connect_file(place: &Place, options: &SqliteConnectOptions) -> Result<S
     SqliteConnection::connect_with(options).await.map_err(|error| could_not_open(place, &error))
 }
 
-/// Whether the file holds a database that is not ours.
+/// Whether the file holds a database that is not ours. One whose making was cut off has the migrator's table, which
+/// comes first, and not our mark yet.
 async fn is_strange(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
-    let tables: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name NOT LIKE '\\_sqlx%' ESCAPE '\\'")
-            .fetch_one(connection)
-            .await?;
+    // Both as of one instant: another program may be laying it out.
+    let mut view = connection.begin().await?;
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *view).await?;
+    let others = "SELECT count(*) FROM sqlite_master WHERE tbl_name <> '_sqlx_migrations'";
+    let tables: i64 = sqlx::query_scalar(others).fetch_one(&mut *view).await?;
+    view.commit().await?;
     Ok(id != APPLICATION_ID && (id != 0 || tables > 0))
 }
 

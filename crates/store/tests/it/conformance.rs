@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::pin;
-use std::task::Poll;
 
 use futures::future::join_all;
 use tenantry_domain::plan::Outcome;
@@ -214,7 +213,7 @@ async fn of_changes_made_at_once_one_wins(store: &Store) {
 
 async fn decisions_are_recorded_and_filtered(store: &Store) {
     let (web, batch, other) = (workload("a", "web"), workload("a", "batch"), workload("b", "web"));
-    let mut records = vec![
+    let mut records = [
         decision(web.clone(), 10, 1, 1),
         decision(batch, 10, 1, 2),
         decision(other, 20, 4, 3),
@@ -428,7 +427,7 @@ async fn of_many_who_want_a_lease_one_gets_it(store: &Store) {
 async fn cut_off<F: Future>(future: F, count: usize) -> bool {
     let mut future = pin!(future);
     for _ in 0..count {
-        if let Poll::Ready(_) = futures::poll!(future.as_mut()) {
+        if futures::poll!(future.as_mut()).is_ready() {
             return true;
         }
         tokio::task::yield_now().await;

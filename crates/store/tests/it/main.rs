@@ -9,6 +9,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod again;
+mod chance;
 mod conformance;
+mod crash;
+mod damage;
 mod given;
+mod journal;
+mod opening;
 mod server;

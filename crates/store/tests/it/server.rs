@@ -2,7 +2,6 @@
 //! that there is no port to collide on, and gone with its folder when the test process ends, however it ends.
 
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -11,13 +10,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::sync::Mutex;
 
+use crate::again;
+
 /// Makes the cluster, starts it, says so, and stays until its input ends: then the test process is gone.
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
 bin=$1; dir=$2
 "$bin/initdb" -D "$dir/data" -U tenantry -A trust -E UTF8 --no-sync >"$dir/log" 2>&1 &&
-"$bin/pg_ctl" -D "$dir/data" -w -l "$dir/log" -o "-k $dir -c listen_addresses='' -c max_connections=200" \
-    start >>"$dir/log" 2>&1 && echo ready || { cat "$dir/log"; echo failed; }
+printf "unix_socket_directories = '%s'\nlisten_addresses = ''\nmax_connections = 200\n" "$dir" \
+    >>"$dir/data/postgresql.conf" &&
+"$bin/pg_ctl" -D "$dir/data" -w -l "$dir/log" start >>"$dir/log" 2>&1 &&
+echo ready || { cat "$dir/log"; echo failed; }
 cat >/dev/null
 "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1
 rm -rf "$dir"
@@ -109,7 +112,7 @@ fn installed() -> Option<PathBuf> {
 
 /// PostgreSQL refuses to run as root: the folder then goes to another user, who runs it.
 fn own_user(dir: &Path) -> Vec<String> {
-    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+    if !again::is_root() {
         return Vec::new();
     }
     let users = std::fs::read_to_string("/etc/passwd").unwrap();
