@@ -16,5 +16,6 @@ mod crash;
 mod damage;
 mod given;
 mod journal;
+mod model;
 mod opening;
 mod server;
