@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Decode, Pool, Postgres, Row as _, Sqlite, TypeInfo as _};
 use sqlx::{Value as _, ValueRef as _};
@@ -123,15 +124,17 @@ impl Drop for Work {
 
 #[derive(Debug)]
 enum Connection {
-    Sqlite(sqlx::pool::PoolConnection<Sqlite>),
-    Postgres(sqlx::pool::PoolConnection<Postgres>),
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
 }
 
 impl Connection {
     async fn run(&mut self, sql: &'static str) -> Result<(), Failure> {
         match self {
             Self::Sqlite(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(|_| ())?,
-            Self::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(|_| ())?,
+            Self::Postgres(connection) => {
+                answered(connection, async |server| sqlx::raw_sql(sql).execute(server).await).await.map(|_| ())?;
+            }
         }
         Ok(())
     }
@@ -146,7 +149,8 @@ impl Connection {
             }
             Self::Postgres(connection) => {
                 let query = sqlx::query_with::<Postgres, _>(sql, postgres_arguments(&values)?);
-                query.persistent(keeps(&values)).execute(&mut **connection).await?.rows_affected()
+                let query = query.persistent(keeps(&values));
+                answered(connection, async |server| query.execute(server).await).await?.rows_affected()
             }
         })
     }
@@ -162,11 +166,30 @@ impl Connection {
             }
             Self::Postgres(connection) => {
                 let query = sqlx::query_with::<Postgres, _>(sql, postgres_arguments(&values)?);
-                let rows = query.persistent(keeps(&values)).fetch_all(&mut **connection).await?;
+                let query = query.persistent(keeps(&values));
+                let rows = answered(connection, async |server| query.fetch_all(server).await).await?;
                 rows.iter().map(postgres_row).collect()
             }
         }
     }
+}
+
+/// Longest that a server may be silent. It ends a statement itself after [`STATEMENT_TIMEOUT_MS`], so more than that
+/// means that the way to it is cut.
+const SILENCE_MAX: Duration = Duration::from_secs(65);
+/// How long a server works on one statement before it gives up; for its settings.
+pub(crate) const STATEMENT_TIMEOUT_MS: &str = "60000";
+
+/// Waits for a server's answer, but not for ever; a connection that stays silent is given up.
+async fn answered<T>(
+    connection: &mut PoolConnection<Postgres>,
+    ask: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+) -> sqlx::Result<T> {
+    if let Ok(answer) = tokio::time::timeout(SILENCE_MAX, ask(connection)).await {
+        return answer;
+    }
+    connection.close_on_drop();
+    Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
 }
 
 /// Parameters up to which a prepared statement is kept for the next time. Multi-row statements come in too many sizes.

@@ -124,9 +124,8 @@ pub(crate) fn records(rows: Vec<Row>) -> Result<Vec<DecisionRecord>, Failure> {
     rows.into_iter().map(record).collect()
 }
 
-/// Each takes away at most [`PRUNED_ROWS_MAX`] rows, and is repeated until it takes fewer.
-pub(crate) fn prunings(retention: &Retention) -> [Statement<'static>; 3] {
-    let Retention { holds_before, changes_before, records_per_workload } = retention;
+/// Take away what is too old, at most [`PRUNED_ROWS_MAX`] rows each; to be repeated until they take fewer.
+pub(crate) fn prunings_by_age(retention: &Retention) -> [Statement<'static>; 2] {
     let aged = |changes: i64, before: Timestamp| {
         Statement::new(
             "DELETE FROM decisions WHERE id IN \
@@ -134,17 +133,79 @@ pub(crate) fn prunings(retention: &Retention) -> [Statement<'static>; 3] {
             vec![Value::Int(changes), Value::Int(before.as_millis()), Value::Int(PRUNED_ROWS)],
         )
     };
-    let surplus = Statement::new(
-        "DELETE FROM decisions WHERE id IN (SELECT id FROM \
-         (SELECT id, row_number() OVER (PARTITION BY tenant, workload ORDER BY id DESC) AS place FROM decisions) \
-         AS placed WHERE place > $1 LIMIT $2)",
+    [aged(0, retention.holds_before), aged(1, retention.changes_before)]
+}
+
+/// A workload with more records than it may keep.
+#[derive(Debug)]
+pub(crate) struct Surplus {
+    key: WorkloadKey,
+    /// How many of the newest stay.
+    keeps: i64,
+    /// How many were too many when it was counted.
+    rows: u64,
+}
+
+/// Finds workloads with too many records.
+pub(crate) fn counting(retention: &Retention) -> Statement<'static> {
+    Statement::new(
+        "SELECT tenant, workload, count(*) FROM decisions GROUP BY tenant, workload HAVING count(*) > $1",
+        vec![Value::Int(keeps(retention))],
+    )
+}
+
+pub(crate) fn surpluses(retention: &Retention, rows: Vec<Row>) -> Result<Vec<Surplus>, Failure> {
+    let keeps = keeps(retention);
+    let one = |mut row: Row| {
+        let key = WorkloadKey { tenant: row.parsed()?, workload: row.parsed()? };
+        Ok(Surplus { key, keeps, rows: u64::try_from(row.int()?.saturating_sub(keeps)).unwrap_or(0) })
+    };
+    rows.into_iter().map(one).collect()
+}
+
+/// Puts surpluses together into pieces of about [`PRUNED_ROWS_MAX`] rows, a large one for itself into several.
+pub(crate) fn pieces(surpluses: &[Surplus]) -> Vec<Vec<Statement<'_>>> {
+    let mut pieces = Vec::new();
+    let mut piece = Vec::new();
+    let mut filled = 0;
+    for surplus in surpluses {
+        let mut left = surplus.rows;
+        while left > 0 {
+            let rows = left.min(PRUNED_ROWS_MAX - filled);
+            piece.push(pruning(surplus, rows));
+            left -= rows;
+            filled += rows;
+            if filled == PRUNED_ROWS_MAX {
+                pieces.push(std::mem::take(&mut piece));
+                filled = 0;
+            }
+        }
+    }
+    if !piece.is_empty() {
+        pieces.push(piece);
+    }
+    pieces
+}
+
+/// The oldest `rows` of a workload's surplus. What stays is counted anew: another program may prune as well.
+fn pruning(surplus: &Surplus, rows: u64) -> Statement<'_> {
+    let Surplus { key, keeps, rows: _ } = surplus;
+    Statement::new(
+        "DELETE FROM decisions WHERE id IN (SELECT id FROM decisions WHERE tenant = $1 AND workload = $2 AND id <= \
+         (SELECT id FROM decisions WHERE tenant = $1 AND workload = $2 ORDER BY id DESC LIMIT 1 OFFSET $3) \
+         ORDER BY id LIMIT $4)",
         vec![
-            // More than can be counted is more than can be there.
-            Value::Int(i64::try_from(*records_per_workload).unwrap_or(i64::MAX)),
-            Value::Int(PRUNED_ROWS),
+            Value::Text(key.tenant.as_str()),
+            Value::Text(key.workload.as_str()),
+            Value::Int(*keeps),
+            Value::Int(i64::try_from(rows).unwrap_or(PRUNED_ROWS)),
         ],
-    );
-    [aged(0, *holds_before), aged(1, *changes_before), surplus]
+    )
+}
+
+/// More than can be counted is more than can be there.
+fn keeps(retention: &Retention) -> i64 {
+    i64::try_from(retention.records_per_workload).unwrap_or(i64::MAX)
 }
 
 /// [`PRUNED_ROWS_MAX`] as the databases count.

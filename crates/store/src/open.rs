@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions as _, Connection as _};
 use tenantry_engine::ports::store::StoreError;
 
-use crate::backend::{Backend, Settings};
+use crate::backend::{Backend, STATEMENT_TIMEOUT_MS, Settings};
 use crate::failure::{Trouble, said};
 use crate::place::{Place, refused};
 use crate::store::Store;
@@ -159,7 +159,11 @@ async fn open_server(place: &Place, options: &PgConnectOptions, settings: &Setti
         .clone()
         .application_name("tenantry")
         // The server's own defaults may trade the last commits for speed; INVARIANT(durable) does not allow it.
-        .options([("synchronous_commit", "on"), ("lock_timeout", patience_ms.as_str())])
+        .options([
+            ("synchronous_commit", "on"),
+            ("lock_timeout", patience_ms.as_str()),
+            ("statement_timeout", STATEMENT_TIMEOUT_MS),
+        ])
         .disable_statement_logging();
     // A pool would try again until its time is up and then say no more than that.
     let connecting = tokio::time::timeout(settings.patience, PgConnection::connect_with(&options));

@@ -156,9 +156,9 @@ impl ControlStore for Store {
     }
 
     async fn prune(&self, retention: &Retention) -> Stored<u64> {
+        // A piece at a time, each its own transaction, so that a long clean-up does not keep the loop waiting.
         let mut gone = 0_u64;
-        for statement in decisions::prunings(retention) {
-            // A piece at a time, each its own transaction, so that a long clean-up does not keep the loop waiting.
+        for statement in decisions::prunings_by_age(retention) {
             loop {
                 let piece = transaction!(self, "prune decisions", |work| work.execute(statement.clone()))?;
                 gone = gone.saturating_add(piece);
@@ -166,6 +166,12 @@ impl ControlStore for Store {
                     break;
                 }
             }
+        }
+        let rows = self.backend.read(decisions::counting(retention)).await;
+        let surpluses = rows.and_then(|rows| decisions::surpluses(retention, rows));
+        let surpluses = surpluses.map_err(|failure| failure.during("count decisions"))?;
+        for piece in decisions::pieces(&surpluses) {
+            gone = gone.saturating_add(transaction!(self, "prune decisions", |work| work.execute_all(piece))?);
         }
         Ok(gone)
     }

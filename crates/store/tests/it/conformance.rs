@@ -305,15 +305,25 @@ async fn decisions_age_and_go(store: &Store) {
 }
 
 async fn pruning_goes_on_until_all_surplus_is_gone(store: &Store) {
-    let records: Vec<_> = (0..4_500).map(|n| decision(workload("a", "web"), n, 1, 1)).collect();
+    let keys = [workload("a", "few"), workload("a", "many"), workload("b", "many")];
+    let of = |index: i64| keys[if index % 50 == 0 { 0 } else { usize::try_from(index % 2).unwrap() + 1 }].clone();
+    let records: Vec<_> = (0..9_000).map(|index| decision(of(index), index, 1, 1)).collect();
     store.record(&records).await.unwrap();
-    let retention = Retention { holds_before: at(4_200), changes_before: at(0), records_per_workload: 10 };
-    assert_eq!(store.prune(&retention).await.unwrap(), 4_490);
-    let left = store.decisions(&platform(), &DecisionFilter::default(), 99).await.unwrap();
-    assert_eq!(
-        left.iter().map(|record| record.at.as_millis()).collect::<Vec<_>>(),
-        (4_490..4_500).rev().collect::<Vec<_>>()
-    );
+    let retention = |holds_before, records_per_workload| Retention {
+        holds_before: at(holds_before),
+        changes_before: at(0),
+        records_per_workload,
+    };
+    assert_eq!(store.prune(&retention(4_500, u64::MAX)).await.unwrap(), 4_500);
+    // 90 records of one workload, 2,160 of another and 2,250 of the third are left.
+    assert_eq!(store.prune(&retention(0, 100)).await.unwrap(), 2_060 + 2_150);
+    let left = store.decisions(&platform(), &DecisionFilter::default(), u32::MAX).await.unwrap();
+    for (key, wanted) in keys.iter().zip([90, 100, 100]) {
+        let mine = |record: &&DecisionRecord| record.key == *key;
+        let found: Vec<_> = left.iter().filter(mine).map(|record| record.at).collect();
+        let newest: Vec<_> = records.iter().rev().filter(mine).map(|record| record.at).take(wanted).collect();
+        assert_eq!(found, newest, "{key}");
+    }
 }
 
 async fn interventions_are_set_and_cleared(store: &Store) {
