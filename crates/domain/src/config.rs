@@ -1,10 +1,32 @@
-//! The declared configuration.
+//! The declared configuration. `TenantConfigManager` of the design, its pure part.
+//!
+//! A [`Document`] is one file: defaults, a tier, a region or a tenant. [`Layers`] lays them over each other, later wins,
+//! field by field; the result is [`Effective`], which knows for each value who set it. Everything that is wrong with a
+//! document is said at once, with its place ([`Problems`]).
+
+mod body;
+mod check;
+mod cross;
+mod diff;
+mod document;
+mod layers;
+mod problem;
+mod schema;
+mod tree;
+mod workloads;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{RegionName, TenantId, TierName};
+
+pub use body::{AlertChannel, Encryption, IsolationLevel, Lifecycle, Monitoring, Performance, Security, SpanText};
+pub use diff::{FieldChange, diff};
+pub use document::Document;
+pub use layers::{Effective, Explained, Layers};
+pub use problem::{Problem, Problems};
+pub use schema::schema;
 
 /// Which document of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,3 +52,6 @@ impl fmt::Display for DocumentKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

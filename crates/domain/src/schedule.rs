@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::time::Timestamp;
+use crate::unit::Span;
 
 /// A recurring or single stretch of time. Invariant: the zone is known; only the constructors build one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +95,26 @@ impl Window {
             Self::Daily(window) => window.holds(at),
         }
     }
+
+    /// Whether some instant may lie in both. Exact for two single windows; recurring ones are compared by time of day
+    /// in their zones' own clocks and by weekday, which errs towards yes.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Once { from, until }, Self::Once { from: other_from, until: other_until }) => {
+                from < other_until && other_from < until
+            }
+            (Self::Daily(a), Self::Daily(b)) => a.may_meet(b),
+            (Self::Once { from, until }, Self::Daily(daily)) | (Self::Daily(daily), Self::Once { from, until }) => {
+                let step = Span::from_secs(60);
+                // A day and a half meets every recurring window that is not bound to dates.
+                let last = (*until).min(*from + Span::from_secs(400 * 86_400));
+                std::iter::successors(Some(*from), |at| Some(*at + step))
+                    .take_while(|at| *at < last)
+                    .any(|at| daily.holds(at))
+            }
+        }
+    }
 }
 
 impl DailyWindow {
@@ -108,6 +129,33 @@ impl DailyWindow {
         // Over midnight: either it began today, or it began yesterday and still runs.
         (self.begins_on(date) && self.from <= time)
             || (time < self.until && date.yesterday().is_ok_and(|yesterday| self.begins_on(yesterday)))
+    }
+
+    fn may_meet(&self, other: &Self) -> bool {
+        if self.zone != other.zone {
+            return true;
+        }
+        // Minutes of a week in which each holds; dates are left aside.
+        let minutes = |window: &Self| {
+            let minute = |time: Time| i64::from(time.hour()) * 60 + i64::from(time.minute());
+            let (from, until) = (minute(window.from), minute(window.until));
+            let length = if window.from < window.until { until - from } else { until - from + 1440 };
+            (0..7_i64)
+                .filter(|day| window.days & (1 << day) != 0)
+                .map(|day| (day * 1440 + from, day * 1440 + from + length))
+                .collect::<Vec<_>>()
+        };
+        let meet = |(from, until): (i64, i64), (other_from, other_until): (i64, i64)| {
+            // The week is a ring.
+            [-10_080, 0, 10_080].iter().any(|turn| from < other_until + turn && other_from + turn < until)
+        };
+        let dated = |window: &Self| (!window.only.is_empty()).then(|| window.only.clone());
+        let days_apart = match (dated(self), dated(other)) {
+            (Some(mine), Some(theirs)) => !mine.iter().any(|day| theirs.contains(day)),
+            _ => false,
+        };
+        let theirs = minutes(other);
+        !days_apart && minutes(self).into_iter().any(|mine| theirs.iter().any(|span| meet(mine, *span)))
     }
 
     fn begins_on(&self, date: Date) -> bool {

@@ -71,6 +71,9 @@ pub struct BoundsError {
 }
 
 impl Bounds {
+    /// Exactly one.
+    pub const ONE: Self = Self { floor: Replicas::ONE, ceiling: Replicas::ONE };
+
     /// Makes the range.
     ///
     /// # Errors

@@ -1,0 +1,281 @@
+//! One file of the configuration.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::DocumentKey;
+use super::body::Body;
+use super::check::{Wrong, check};
+use super::cross::cross_check;
+use super::problem::{Problem, Problems};
+use super::tree::{Kind, Node, Place, read};
+use crate::id::{NameError, RegionName, TenantId, TierName};
+
+/// A document that is sound in itself: its shape, its values, and what they say of each other.
+#[derive(Debug, Clone)]
+pub struct Document {
+    key: DocumentKey,
+    body: Value,
+    source: Arc<str>,
+    /// Line and column of each field, by its dotted name.
+    places: BTreeMap<String, (u32, u32)>,
+    /// The text, while it is at hand.
+    text: Option<Arc<str>>,
+}
+
+/// A document as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    source: String,
+    body: Value,
+    places: BTreeMap<String, (u32, u32)>,
+}
+
+/// The keys a file may begin with, with the name of the one field that names what it is about.
+const ROOTS: [(&str, &str); 4] =
+    [("default_config", ""), ("tier_config", "name"), ("region_config", "name"), ("tenant_config", "tenant")];
+
+impl Document {
+    /// Reads a document. `source` names it in messages; `stem` is the file's name without its ending, and names what a
+    /// document is about that does not say so itself.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(source: &str, text: &str, stem: Option<&str>) -> Result<Self, Problems> {
+        let reader = Reader { source, text };
+        let root = read(text).map_err(|faults| {
+            let faults = faults.into_iter().map(|fault| {
+                reader.problem(Wrong { place: fault.place, field: String::new(), message: fault.message, help: None })
+            });
+            Problems(faults.collect())
+        })?;
+        let mut wrong = check(&root);
+        let document = reader.document(&root, stem, &mut wrong);
+        let problems = Problems(wrong.into_iter().map(|wrong| reader.problem(wrong)).collect());
+        problems.into_result()?;
+        let document = document.ok_or_else(|| {
+            let message = "it names no document".to_owned();
+            Problems(vec![reader.problem(Wrong { place: root.place, field: String::new(), message, help: None })])
+        })?;
+        cross_check(&document.typed()?, &document.body, &|field| document.locate(field)).into_result()?;
+        Ok(document)
+    }
+
+    /// Reads a document as [`Document::to_stored`] wrote it.
+    ///
+    /// # Errors
+    /// A text that is none, or one that this program's schema no longer allows.
+    pub fn from_stored(key: DocumentKey, json: &str) -> Result<Self, Problems> {
+        let stored: Stored = serde_json::from_str(json).map_err(|error| {
+            Problems(vec![Problem {
+                file: format!("stored {key}"),
+                line: 0,
+                column: 0,
+                field: String::new(),
+                message: format!("it cannot be read: {error}"),
+                excerpt: String::new(),
+                help: None,
+            }])
+        })?;
+        let document = Self { key, body: stored.body, source: stored.source.into(), places: stored.places, text: None };
+        document.typed()?;
+        Ok(document)
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub const fn key(&self) -> &DocumentKey {
+        &self.key
+    }
+
+    /// Its fields.
+    #[must_use]
+    pub const fn body(&self) -> &Value {
+        &self.body
+    }
+
+    /// What it was called when it was read.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// As text to store: fields, and where each stood.
+    #[must_use]
+    pub fn to_stored(&self) -> String {
+        let stored = Stored { source: self.source.to_string(), body: self.body.clone(), places: self.places.clone() };
+        // Plain data with text for keys always has a form as JSON; what is empty is refused when it is read.
+        serde_json::to_string(&stored).unwrap_or_default()
+    }
+
+    /// SHA-256 of its fields in their canonical form, lower-case hexadecimal. Comments, order and the file's name do
+    /// not count.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        Sha256::digest(self.body.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// As a file that reads back as the same document.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        let root = match self.key {
+            DocumentKey::Defaults => "default_config",
+            DocumentKey::Tier(_) => "tier_config",
+            DocumentKey::Region(_) => "region_config",
+            DocumentKey::Tenant(_) => "tenant_config",
+        };
+        let mut body = Map::new();
+        let name = match &self.key {
+            DocumentKey::Defaults => None,
+            DocumentKey::Tier(name) => Some(("name", name.to_string())),
+            DocumentKey::Region(name) => Some(("name", name.to_string())),
+            DocumentKey::Tenant(id) => Some(("tenant", id.to_string())),
+        };
+        if let Some((field, name)) = name {
+            body.insert(field.to_owned(), Value::String(name));
+        }
+        body.extend(self.body.as_object().cloned().unwrap_or_default());
+        // YAML is a superset of JSON; the JSON form is the one that cannot fail.
+        let file = Value::Object([(root.to_owned(), Value::Object(body))].into_iter().collect());
+        serde_saphyr::to_string(&file).unwrap_or_else(|_| file.to_string())
+    }
+
+    /// Where a field stands, or the group nearest around it.
+    pub(crate) fn locate(&self, field: &str) -> Problem {
+        let mut name = field;
+        let place = loop {
+            if let Some(place) = self.places.get(name) {
+                break *place;
+            }
+            match name.rsplit_once('.') {
+                Some((outer, _)) => name = outer,
+                None => break (0, 0),
+            }
+        };
+        Problem {
+            file: self.source.to_string(),
+            line: place.0,
+            column: place.1,
+            field: field.to_owned(),
+            message: String::new(),
+            excerpt: self.text.as_deref().map(|text| line_of(text, place.0)).unwrap_or_default(),
+            help: None,
+        }
+    }
+
+    /// Line of a field, when it is set here.
+    pub(crate) fn line(&self, field: &str) -> Option<u32> {
+        self.places.get(field).map(|(line, _)| *line)
+    }
+
+    pub(crate) fn typed(&self) -> Result<Body, Problems> {
+        Body::deserialize(&self.body).map_err(|error| {
+            let mut problem = self.locate("");
+            problem.message = error.to_string();
+            Problems(vec![problem])
+        })
+    }
+}
+
+fn line_of(text: &str, line: u32) -> String {
+    let index = usize::try_from(line).unwrap_or(0);
+    let found = index.checked_sub(1).and_then(|index| text.lines().nth(index));
+    found.map(|line| line.trim_end().chars().take(160).collect()).unwrap_or_default()
+}
+
+struct Reader<'a> {
+    source: &'a str,
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    fn problem(&self, wrong: Wrong) -> Problem {
+        Problem {
+            file: self.source.to_owned(),
+            line: wrong.place.line,
+            column: wrong.place.column,
+            field: wrong.field,
+            message: wrong.message,
+            excerpt: line_of(self.text, wrong.place.line),
+            help: wrong.help,
+        }
+    }
+
+    fn document(&self, root: &Node, stem: Option<&str>, wrong: &mut Vec<Wrong>) -> Option<Document> {
+        let found: Vec<(&(&str, &str), &Node)> =
+            ROOTS.iter().filter_map(|known| Some((known, root.get(known.0)?))).collect();
+        let told = |message: &str, place: Place| Wrong {
+            place,
+            field: String::new(),
+            message: message.to_owned(),
+            help: None,
+        };
+        let [((root_name, name_field), body)] = found.as_slice() else {
+            let names: Vec<&str> = ROOTS.iter().map(|(name, _)| *name).collect();
+            if found.len() > 1 || wrong.is_empty() {
+                wrong.push(told(&format!("a file holds exactly one of {}", names.join(", ")), root.place));
+            }
+            return None;
+        };
+        for (field, only) in [("tenant", "tenant_config"), ("tier", "tenant_config"), ("region", "tenant_config")] {
+            if let Some(node) = body.get(field).filter(|_| root_name != &only) {
+                wrong.push(told(&format!("`{field}` belongs into `{only}` only"), node.place));
+            }
+        }
+        if let Some(node) =
+            body.get("name").filter(|_| !root_name.starts_with("tier") && !root_name.starts_with("region"))
+        {
+            wrong.push(told("`name` belongs into `tier_config` and `region_config` only", node.place));
+        }
+        let said = body.get(name_field).and_then(|node| match &node.kind {
+            Kind::Scalar { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        let key = match key(root_name, said.or(stem)) {
+            Ok(key) => key,
+            Err(message) => {
+                if !wrong.iter().any(|known| known.field == *name_field) {
+                    wrong.push(told(&message, body.place));
+                }
+                return None;
+            }
+        };
+        let mut fields = body.to_value();
+        if let Some(fields) = fields.as_object_mut() {
+            fields.remove("tenant");
+            fields.remove("name");
+        }
+        if fields.is_null() {
+            fields = Value::Object(Map::new());
+        }
+        let mut places = BTreeMap::new();
+        note_places("", body, &mut places);
+        let (source, text) = (Arc::from(self.source), Some(Arc::from(self.text)));
+        Some(Document { key, body: fields, source, places, text })
+    }
+}
+
+fn key(root: &str, name: Option<&str>) -> Result<DocumentKey, String> {
+    let named = name.unwrap_or_default();
+    let told = |error: NameError| format!("{error}; name it in the document, or by the file's name");
+    match root {
+        "default_config" => Ok(DocumentKey::Defaults),
+        "tier_config" => TierName::new(named).map(DocumentKey::Tier).map_err(told),
+        "region_config" => RegionName::new(named).map(DocumentKey::Region).map_err(told),
+        _ if named == "tenantry" => Err("`tenantry` is the server's own name; give the tenant another".to_owned()),
+        _ => TenantId::new(named).map(DocumentKey::Tenant).map_err(told),
+    }
+}
+
+fn note_places(path: &str, node: &Node, places: &mut BTreeMap<String, (u32, u32)>) {
+    let Kind::Map(pairs) = &node.kind else { return };
+    for (key, place, inner) in pairs {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        note_places(&path, inner, places);
+        places.insert(path, (place.line, place.column));
+    }
+}

@@ -1,0 +1,259 @@
+//! Layers laid over each other: built-in, defaults, tier, region, tenant; later wins, field by field.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize as _, Serialize};
+use serde_json::Value;
+
+use super::body::{Body, Lifecycle, Monitoring, Performance, Security};
+use super::cross::cross_check;
+use super::diff::leaves;
+use super::problem::{Problem, Problems, nearest};
+use super::workloads::specs;
+use super::{Document, DocumentKey};
+use crate::id::{RegionName, TenantId, TierName};
+use crate::spec::WorkloadSpec;
+
+/// The documents that many tenants share.
+#[derive(Debug, Clone, Default)]
+pub struct Layers {
+    /// What every tenant gets.
+    pub defaults: Option<Document>,
+    /// What tenants of a tier get.
+    pub tiers: BTreeMap<TierName, Document>,
+    /// What tenants in a region get.
+    pub regions: BTreeMap<RegionName, Document>,
+}
+
+/// A tenant's configuration with every layer resolved.
+#[derive(Debug, Clone)]
+pub struct Effective {
+    /// Whose.
+    pub tenant: TenantId,
+    value: Value,
+    body: Body,
+}
+
+/// A value with who set it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explained {
+    /// The field, such as `autoscaling.min_replicas`.
+    pub field: String,
+    /// Its value.
+    pub value: String,
+    /// Which layer set it, such as `tier gold`; `built-in` where none did.
+    pub layer: String,
+    /// The file that set it.
+    pub file: Option<String>,
+    /// The line in it.
+    pub line: Option<u32>,
+}
+
+/// Lays `over` over `under`: what it sets wins, and what it sets to nothing is built-in again.
+pub(crate) fn merge(under: Value, over: &Value) -> Value {
+    match (under, over) {
+        (Value::Object(mut fields), Value::Object(over)) => {
+            for (key, value) in over {
+                match fields.get_mut(key) {
+                    Some(known) if known.is_object() && value.is_object() => {
+                        let before = known.take();
+                        *known = merge(before, value);
+                    }
+                    _ => {
+                        fields.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+            Value::Object(fields)
+        }
+        (_, over) => over.clone(),
+    }
+}
+
+impl Layers {
+    /// Takes a shared document in; a tenant's is left aside.
+    pub fn insert(&mut self, document: Document) {
+        match document.key().clone() {
+            DocumentKey::Defaults => self.defaults = Some(document),
+            DocumentKey::Tier(name) => {
+                self.tiers.insert(name, document);
+            }
+            DocumentKey::Region(name) => {
+                self.regions.insert(name, document);
+            }
+            DocumentKey::Tenant(_) => {}
+        }
+    }
+
+    /// A tenant's configuration.
+    ///
+    /// # Errors
+    /// A tier or region that is not declared, and whatever the layers together contradict.
+    pub fn resolve(&self, tenant: &Document) -> Result<Effective, Problems> {
+        let stack = self.stack(tenant)?;
+        let mut value = Value::Object(serde_json::Map::new());
+        for (_, document) in &stack {
+            value = merge(value, document.body());
+        }
+        let locate = |field: &str| {
+            let setter = stack.iter().rev().find(|(_, document)| document.line(field).is_some());
+            setter.map_or(tenant, |(_, document)| *document).locate(field)
+        };
+        let body = Body::deserialize(&value).map_err(|error| {
+            let mut problem = tenant.locate("");
+            problem.message = error.to_string();
+            Problems(vec![problem])
+        })?;
+        cross_check(&body, &value, &locate).into_result()?;
+        let DocumentKey::Tenant(id) = tenant.key() else {
+            let mut problem = tenant.locate("");
+            problem.message = "it is no tenant's document".to_owned();
+            return Err(Problems(vec![problem]));
+        };
+        Ok(Effective { tenant: id.clone(), value, body })
+    }
+
+    /// Who set each value of a tenant's configuration, or those of one field or group.
+    ///
+    /// # Errors
+    /// As [`Layers::resolve`], and a field that is not set and not known.
+    pub fn explain(&self, tenant: &Document, field: Option<&str>) -> Result<Vec<Explained>, Problems> {
+        let effective = self.resolve(tenant)?;
+        let stack = self.stack(tenant)?;
+        let mut values = Vec::new();
+        leaves("", &effective.value, &mut values);
+        let set: BTreeSet<&str> = values.iter().map(|(field, _)| field.as_str()).collect();
+        let built_in: Vec<(String, String)> = super::workloads::BUILT_IN
+            .iter()
+            .filter(|(field, _)| !set.contains(field))
+            .map(|(field, value)| ((*field).to_owned(), (*value).to_owned()))
+            .collect();
+        values.extend(built_in);
+        values.sort();
+        let inside = |name: &str| {
+            field
+                .is_none_or(|field| name == field || name.strip_prefix(field).is_some_and(|rest| rest.starts_with('.')))
+        };
+        let found: Vec<Explained> = values
+            .iter()
+            .filter(|(name, _)| inside(name))
+            .map(|(name, value)| {
+                let setter = stack.iter().rev().find(|(_, document)| document.line(name).is_some());
+                Explained {
+                    field: name.clone(),
+                    value: value.clone(),
+                    layer: setter.map_or_else(|| "built-in".to_owned(), |(layer, _)| layer.clone()),
+                    file: setter.map(|(_, document)| document.source().to_owned()),
+                    line: setter.and_then(|(_, document)| document.line(name)),
+                }
+            })
+            .collect();
+        if found.is_empty() {
+            let field = field.unwrap_or_default();
+            let known = nearest(field, values.iter().map(|(name, _)| name.as_str()));
+            return Err(Problems(vec![Problem {
+                file: tenant.source().to_owned(),
+                line: 0,
+                column: 0,
+                field: field.to_owned(),
+                message: "it is not set by any layer, and has no built-in value".to_owned(),
+                excerpt: String::new(),
+                help: known.map(|name| format!("did you mean `{name}`?")),
+            }]));
+        }
+        Ok(found)
+    }
+
+    /// The layers of a tenant, weakest first.
+    fn stack<'a>(&'a self, tenant: &'a Document) -> Result<Vec<(String, &'a Document)>, Problems> {
+        let named = |field: &str| tenant.body().get(field).and_then(Value::as_str);
+        let mut stack: Vec<(String, &Document)> = Vec::with_capacity(4);
+        let mut problems = Vec::new();
+        stack.extend(self.defaults.iter().map(|document| ("defaults".to_owned(), document)));
+        let mut miss = |field: &str, name: &str, known: Vec<&str>| {
+            let mut problem = tenant.locate(field);
+            problem.message = format!("there is no {field} `{name}`");
+            problem.help = Some(nearest(name, known.iter().copied()).map_or_else(
+                || format!("declare it in a document with `{field}_config`"),
+                |name| format!("did you mean `{name}`?"),
+            ));
+            problems.push(problem);
+        };
+        if let Some(name) = named("tier") {
+            match self.tiers.iter().find(|(tier, _)| tier.as_str() == name) {
+                Some((_, document)) => stack.push((format!("tier {name}"), document)),
+                None => miss("tier", name, self.tiers.keys().map(TierName::as_str).collect()),
+            }
+        }
+        if let Some(name) = named("region") {
+            match self.regions.iter().find(|(region, _)| region.as_str() == name) {
+                Some((_, document)) => stack.push((format!("region {name}"), document)),
+                None => miss("region", name, self.regions.keys().map(RegionName::as_str).collect()),
+            }
+        }
+        stack.push((tenant.key().to_string().replace('`', ""), tenant));
+        if problems.is_empty() { Ok(stack) } else { Err(Problems(problems)) }
+    }
+}
+
+impl Effective {
+    /// Every value that a layer set, merged.
+    #[must_use]
+    pub const fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The tenant's tier.
+    #[must_use]
+    pub fn tier(&self) -> Option<&str> {
+        self.body.tier.as_deref()
+    }
+
+    /// The tenant's region.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.body.region.as_deref()
+    }
+
+    /// Where the tenant stands in its life.
+    #[must_use]
+    pub fn lifecycle(&self) -> Lifecycle {
+        self.body.lifecycle.unwrap_or_default()
+    }
+
+    /// The tenant's labels.
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        self.body.labels.clone().unwrap_or_default()
+    }
+
+    /// How the tenant is watched.
+    #[must_use]
+    pub fn monitoring(&self) -> Monitoring {
+        self.body.monitoring.clone().unwrap_or_default()
+    }
+
+    /// How the tenant is kept apart.
+    #[must_use]
+    pub fn security(&self) -> Security {
+        self.body.security.clone().unwrap_or_default()
+    }
+
+    /// How fast the tenant is.
+    #[must_use]
+    pub fn performance(&self) -> Performance {
+        self.body.performance.clone().unwrap_or_default()
+    }
+
+    /// What is asked for each of the tenant's workloads, ordered by name; nothing for a tenant that is not active.
+    #[must_use]
+    pub fn workloads(&self) -> Vec<WorkloadSpec> {
+        if self.lifecycle() == Lifecycle::Active { specs(&self.tenant, &self.body, &self.value).0 } else { Vec::new() }
+    }
+
+    /// What was declared and cannot be done as it stands, for a person.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        specs(&self.tenant, &self.body, &self.value).1
+    }
+}

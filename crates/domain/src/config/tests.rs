@@ -1,0 +1,347 @@
+use expect_test::{Expect, expect, expect_file};
+use proptest::prelude::*;
+
+use super::*;
+use crate::spec::{Strategy as Way, Target};
+use crate::unit::{Milli, Replicas, Span};
+
+/// The document of the design, with not a character changed.
+const DESIGN: &str = r#"tenant_config:
+  autoscaling:
+    enabled: true
+    strategy: "predictive"        # reactive | predictive | scheduled | fixed
+    min_replicas: 2
+    max_replicas: 50
+    metrics:
+      cpu_threshold: 70           # percent of request
+      memory_threshold: 80
+      latency_threshold: 500ms    # at the objective's quantile, default p95
+  monitoring:
+    real_time: true
+    metrics_retention: "30d"
+    alert_channels: ["slack", "email", "webhook"]
+  security:
+    encryption: "AES-256"
+    isolation_level: "strict"
+    audit_logging: true
+  performance:
+    cache_ttl: 3600               # seconds; also "1h"
+    connection_pool: 100
+    circuit_breaker: true
+"#;
+
+const FULL: &str = r#"tenant_config:
+  tenant: acme
+  tier: gold
+  region: eu
+  labels: { team: audio, cost-center: "42" }
+  autoscaling:
+    max_replicas: 30
+    signals:
+      jobs:
+        query: sum(queue_jobs)
+        per_replica: 25
+        measures_at_zero: true
+    behavior:
+      scale_down:
+        stabilization_window: 10m
+        policies: [{ type: percent, value: 10, period: 60s }]
+    schedules:
+      mornings: { time_zone: Europe/Paris, days: [mon, tue, wed, thu, fri], from: "07:30", until: "10:00", min_replicas: 8, except_calendar: holidays }
+      launch: { start: 2026-11-27T00:00:00Z, end: 2026-11-28T00:00:00Z, min_replicas: 20 }
+  calendars:
+    holidays: [2026-12-25, 2027-01-01]
+  freeze_windows:
+    release: { days: [fri], from: "18:00", until: "06:00" }
+  objective: { availability: 99.5 }
+  budget: { replica_hour_usd: 0.05, hourly_usd: 3 }
+  quota: { max_replicas: 60 }
+  workloads:
+    api: {}
+    worker:
+      kind: StatefulSet
+      namespace: acme-jobs
+      selector: { app: worker }
+      autoscaling: { strategy: reactive, min_replicas: 0, metrics: { cpu_threshold: 60 } }
+"#;
+
+const GOLD: &str = "tier_config:\n  name: gold\n  autoscaling:\n    min_replicas: 3\n    strategy: predictive\n";
+const EU: &str = "region_config:\n  name: eu\n  autoscaling:\n    metrics: { cpu_threshold: 65 }\n";
+
+fn parse(text: &str) -> Result<Document, Problems> {
+    Document::parse("acme.yaml", text, Some("acme"))
+}
+
+fn layers() -> Layers {
+    let mut layers = Layers::default();
+    layers.insert(Document::parse("tiers/gold.yaml", GOLD, Some("gold")).unwrap());
+    layers.insert(Document::parse("regions/eu.yaml", EU, Some("eu")).unwrap());
+    layers
+}
+
+#[test]
+fn the_document_of_the_design_is_accepted_as_written() {
+    let document = parse(DESIGN).unwrap();
+    assert_eq!(document.key().to_string(), "tenant `acme`");
+    let effective = Layers::default().resolve(&document).unwrap();
+    assert_eq!(effective.workloads(), []);
+
+    let with_workload = format!("{DESIGN}  workloads:\n    api: {{}}\n");
+    let effective = Layers::default().resolve(&parse(&with_workload).unwrap()).unwrap();
+    let [api] = &effective.workloads()[..] else { panic!("one workload") };
+    assert_eq!((api.strategy, api.bounds.floor().get(), api.bounds.ceiling().get()), (Way::Predictive, 2, 50));
+    let signals: Vec<String> = api.signals.iter().map(|signal| format!("{} {}", signal.name, signal.target)).collect();
+    assert_eq!(signals, ["cpu 70%", "memory 80%"]);
+    assert_eq!(api.target.to_string(), "Deployment acme/api");
+    expect!["acme/api: latency_threshold 500ms is not acted on until latency_query says how to measure it"]
+        .assert_eq(&effective.notes().join("\n"));
+}
+
+#[test]
+fn layers_are_laid_over_each_other_field_by_field() {
+    let effective = layers().resolve(&parse(FULL).unwrap()).unwrap();
+    let [api, worker] = &effective.workloads()[..] else { panic!("two workloads") };
+    assert_eq!((api.bounds.floor().get(), api.bounds.ceiling().get()), (3, 30));
+    assert_eq!((worker.bounds.floor().get(), worker.bounds.ceiling().get()), (0, 30));
+    assert_eq!((api.strategy, worker.strategy), (Way::Predictive, Way::Reactive));
+    let cpu = |spec: &crate::spec::WorkloadSpec| {
+        spec.signals.iter().find(|signal| signal.name.as_str() == "cpu").unwrap().target
+    };
+    assert_eq!((cpu(api), cpu(worker)), (Target::Utilization(65), Target::Utilization(60)));
+    let jobs = api.signals.iter().find(|signal| signal.name.as_str() == "jobs").unwrap();
+    assert_eq!((jobs.target, jobs.measures_at_zero), (Target::PerReplica(Milli::units(25)), true));
+    assert_eq!(worker.target.to_string(), "StatefulSet acme-jobs/[app=worker]");
+    assert_eq!(api.behavior.as_ref().unwrap().down.stabilization, Span::from_secs(600));
+    assert_eq!(api.quota, Some(Replicas::new(60)));
+    assert_eq!(api.spending.unwrap().hour_max.0, 1_500_000);
+    assert_eq!(api.objective.availability.0, 995);
+    assert_eq!((api.schedules.len(), api.freezes.len()), (2, 1));
+}
+
+#[test]
+fn a_suspended_tenant_is_not_scaled_and_null_is_the_built_in_default_again() {
+    let suspended = FULL.replace("  tier: gold\n", "  tier: gold\n  lifecycle: suspended\n");
+    assert_eq!(layers().resolve(&parse(&suspended).unwrap()).unwrap().workloads(), []);
+    let reset = "tenant_config:\n  tier: gold\n  autoscaling: { min_replicas: null }\n  workloads: { api: {} }\n";
+    let specs = layers().resolve(&parse(reset).unwrap()).unwrap().workloads();
+    assert_eq!(specs[0].bounds.floor().get(), 1);
+}
+
+#[test]
+fn each_value_names_the_layer_file_and_line_that_set_it() {
+    let explained = layers().explain(&parse(FULL).unwrap(), Some("autoscaling")).unwrap();
+    let lines: Vec<String> = explained
+        .iter()
+        .filter(|one| !one.field.contains("schedules") && !one.field.contains("behavior"))
+        .map(|one| {
+            let place = one.file.as_ref().map(|file| format!(" {file}:{}", one.line.unwrap_or(0)));
+            format!("{} = {} [{}{}]", one.field, one.value, one.layer, place.unwrap_or_default())
+        })
+        .collect();
+    expect![[r#"
+        autoscaling.enabled = true [built-in]
+        autoscaling.max_replicas = 30 [tenant acme acme.yaml:7]
+        autoscaling.metrics.cpu_threshold = 65 [region eu regions/eu.yaml:4]
+        autoscaling.min_replicas = 3 [tier gold tiers/gold.yaml:4]
+        autoscaling.signals.jobs.measures_at_zero = true [tenant acme acme.yaml:12]
+        autoscaling.signals.jobs.per_replica = 25 [tenant acme acme.yaml:11]
+        autoscaling.signals.jobs.query = sum(queue_jobs) [tenant acme acme.yaml:10]
+        autoscaling.stale_after = 2m [built-in]
+        autoscaling.strategy = predictive [tier gold tiers/gold.yaml:5]
+        autoscaling.take_over = false [built-in]"#]]
+    .assert_eq(&lines.join("\n"));
+    let unknown = layers().explain(&parse(FULL).unwrap(), Some("autoscaling.min_replica")).unwrap_err();
+    expect!["acme.yaml: autoscaling.min_replica: it is not set by any layer, and has no built-in value\n   help: did you mean `autoscaling.min_replicas`?"]
+        .assert_eq(&unknown.to_string());
+}
+
+fn wrong(text: &str, expected: &Expect) {
+    let problems = match parse(text) {
+        Err(problems) => problems,
+        Ok(document) => layers().resolve(&document).unwrap_err(),
+    };
+    expected.assert_eq(&problems.to_string());
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_with_its_place() {
+    wrong(
+        "tenant_config:\n  autoscaling:\n    enabled: yes\n    stratgy: reactive\n    strategy: predictiv\n    min_replicas: \"2\"\n    max_replicas: -1\n    startup_delay: 5 minutes\n",
+        &expect![[r#"
+            acme.yaml:3:14: autoscaling.enabled: expected true or false, found text
+             3 |     enabled: yes
+               |              ^
+               help: write `true`
+            acme.yaml:4:5: autoscaling.stratgy: unknown key `stratgy`
+             4 |     stratgy: reactive
+               |     ^
+               help: did you mean `strategy`?
+            acme.yaml:5:15: autoscaling.strategy: `predictiv` is not known here; it is one of `reactive`, `predictive`, `scheduled`, `fixed`
+             5 |     strategy: predictiv
+               |               ^
+               help: did you mean `predictive`?
+            acme.yaml:6:19: autoscaling.min_replicas: expected a whole number, found text
+             6 |     min_replicas: "2"
+               |                   ^
+               help: leave the quotes away: 2
+            acme.yaml:7:19: autoscaling.max_replicas: -1 is out of range: it must be from 0 to 100000
+             7 |     max_replicas: -1
+               |                   ^
+            acme.yaml:8:20: autoscaling.startup_delay: `5 minutes` is not a length of time: write a number and a unit, such as `500ms`, `30s`, `5m`, `1h` or `30d`
+             8 |     startup_delay: 5 minutes
+               |                    ^"#]],
+    );
+}
+
+#[test]
+fn what_is_no_document_is_told_from_what_is_wrong_in_one() {
+    wrong("", &expect!["acme.yaml:1:1: the file is empty"]);
+    wrong(
+        "tenant_confg: {}\n",
+        &expect![[r#"
+            acme.yaml:1:1: tenant_confg: unknown key `tenant_confg`
+             1 | tenant_confg: {}
+               | ^
+               help: did you mean `tenant_config`?"#]],
+    );
+    wrong(
+        "tenant_config:\n  labels: { a: b }\n  labels: { c: d }\n",
+        &expect![[r#"
+            acme.yaml:3:3: `labels` stands here a second time; the first is on line 2
+             3 |   labels: { c: d }
+               |   ^"#]],
+    );
+    wrong(
+        "tenant_config: &x\n  tier: gold\n",
+        &expect![[r#"
+            acme.yaml:1:16: anchors (`&name`) and tags (`!name`) are not allowed
+             1 | tenant_config: &x
+               |                ^"#]],
+    );
+    wrong(
+        "tenant_config: {}\n---\ntier_config: {}\n",
+        &expect![[r#"
+            acme.yaml:2:1: a second document begins here; put each into a file of its own
+             2 | ---
+               | ^"#]],
+    );
+    wrong(
+        "tenant_config: {}\ntier_config: { name: gold }\n",
+        &expect![[r#"
+            acme.yaml:1:1: a file holds exactly one of default_config, tier_config, region_config, tenant_config
+             1 | tenant_config: {}
+               | ^"#]],
+    );
+    wrong(
+        "tenant_config:\n  tenant: Acme Inc\n",
+        &expect![[r#"
+            acme.yaml:2:11: tenant: name `Acme Inc` may hold lower-case letters, digits, `-`, `_` and `.`, and must begin and end with a letter or digit
+             2 |   tenant: Acme Inc
+               |           ^"#]],
+    );
+}
+
+#[test]
+fn values_that_contradict_each_other_are_named() {
+    wrong(
+        "tenant_config:\n  tier: silver\n  region: eu\n",
+        &expect![[r#"
+            acme.yaml:2:3: tier: there is no tier `silver`
+             2 |   tier: silver
+               |   ^
+               help: declare it in a document with `tier_config`"#]],
+    );
+    // The tier's minimum against the tenant's own maximum: only the layers together are wrong.
+    wrong(
+        "tenant_config:\n  tier: gold\n  autoscaling:\n    max_replicas: 2\n",
+        &expect![
+            "tiers/gold.yaml:4:5: autoscaling.min_replicas: the minimum 3 is above the maximum 2\n 4 |     min_replicas: 3\n   |     ^"
+        ],
+    );
+    wrong(
+        "tenant_config:\n  autoscaling:\n    min_replicas: 5\n    signals:\n      jobs: { query: 'sum(', per_replica: 1, value: 2 }\n  quota: { max_replicas: 4 }\n",
+        &expect![[r#"
+            acme.yaml:5:22: autoscaling.signals.jobs.query: not PromQL: unclosed left parenthesis
+             5 |       jobs: { query: 'sum(', per_replica: 1, value: 2 }
+               |                      ^"#]],
+    );
+    wrong(
+        "tenant_config:\n  autoscaling:\n    min_replicas: 5\n    signals:\n      jobs: { query: 'sum(a)', per_replica: 1, value: 2 }\n    schedules:\n      day: { from: '08:00', until: '18:00', min_replicas: 9 }\n      lunch: { from: '12:00', until: '13:00', max_replicas: 6, calendar: nowhere }\n      noon: { from: '12:00', until: '13:00', max_replicas: 6 }\n  quota: { max_replicas: 4 }\n",
+        &expect![[r#"
+            acme.yaml:3:5: autoscaling.min_replicas: the minimum 5 is above the quota of 4 for all workloads together
+             3 |     min_replicas: 5
+               |     ^
+            acme.yaml:5:7: autoscaling.signals.jobs: it needs exactly one of `utilization`, `per_replica` and `value`
+             5 |       jobs: { query: 'sum(a)', per_replica: 1, value: 2 }
+               |       ^
+            acme.yaml:8:7: autoscaling.schedules.lunch: there is no calendar `nowhere`
+             8 |       lunch: { from: '12:00', until: '13:00', max_replicas: 6, calendar: nowhere }
+               |       ^
+            acme.yaml:9:7: autoscaling.schedules.noon: it overlaps `day`, and the minimum of one is above the maximum of the other
+             9 |       noon: { from: '12:00', until: '13:00', max_replicas: 6 }
+               |       ^"#]],
+    );
+}
+
+#[test]
+fn differences_are_named_by_field() {
+    let before = parse("tenant_config:\n  tier: gold\n  autoscaling: { min_replicas: 2 }\n").unwrap();
+    let after = parse("tenant_config:\n  autoscaling: { min_replicas: 3, max_replicas: 9 }\n").unwrap();
+    let lines: Vec<String> = diff(Some(before.body()), Some(after.body()))
+        .iter()
+        .map(|change| format!("{}: {:?} -> {:?}", change.field, change.before, change.after))
+        .collect();
+    expect![[r#"
+        autoscaling.max_replicas: None -> Some("9")
+        autoscaling.min_replicas: Some("2") -> Some("3")
+        tier: Some("gold") -> None"#]]
+    .assert_eq(&lines.join("\n"));
+    assert_eq!(diff(Some(after.body()), Some(after.body())), []);
+}
+
+#[test]
+fn the_schema_is_checked_in() {
+    let schema = serde_json::to_string_pretty(schema()).unwrap() + "\n";
+    expect_file!["../../../../schema/tenant-config.schema.json"].assert_eq(&schema);
+}
+
+#[test]
+fn a_document_survives_the_store_and_export() {
+    for text in [DESIGN, FULL, GOLD, EU] {
+        let document = parse(text).unwrap();
+        let stored = Document::from_stored(document.key().clone(), &document.to_stored()).unwrap();
+        assert_eq!((stored.body(), stored.digest()), (document.body(), document.digest()));
+        let exported = Document::parse("export.yaml", &document.to_yaml(), None).unwrap();
+        assert_eq!((exported.key(), exported.body()), (document.key(), document.body()));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "[ -~\n\t]{0,200}") {
+        let _ = Document::parse("any.yaml", &text, Some("any"));
+    }
+
+    #[test]
+    fn no_mangled_document_panics(cut in 0_usize..1200, insert in "[ -~\n]{0,6}") {
+        let mut text: String = FULL.to_owned();
+        let cut = cut % text.len();
+        text.insert_str(cut, &insert);
+        if let Ok(document) = parse(&text) {
+            let _ = layers().resolve(&document).map(|effective| effective.workloads());
+        }
+    }
+
+    #[test]
+    fn what_is_accepted_keeps_its_bounds(least in 0_u32..20, most in 0_u32..20, quota in prop::option::of(0_u32..30)) {
+        let quota = quota.map_or(String::new(), |quota| format!("  quota: {{ max_replicas: {quota} }}\n"));
+        let text = format!("tenant_config:\n  autoscaling: {{ min_replicas: {least}, max_replicas: {most} }}\n{quota}  workloads: {{ api: {{}} }}\n");
+        match parse(&text) {
+            Ok(document) => {
+                let specs = Layers::default().resolve(&document).unwrap().workloads();
+                prop_assert_eq!((specs[0].bounds.floor().get(), specs[0].bounds.ceiling().get()), (least, most));
+            }
+            Err(_) => prop_assert!(least > most || !quota.is_empty()),
+        }
+    }
+}

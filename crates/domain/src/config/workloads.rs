@@ -1,0 +1,316 @@
+//! From a resolved configuration to what is asked for each workload.
+
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use super::body::{
+    Autoscaling, BehaviorBody, Body, Budget, Day, FreezeWindow, Metrics, ObjectiveBody, PolicyKind, Rules,
+    ScheduleBody, Signal, Workload,
+};
+use super::cross::WindowFault;
+use super::layers::merge;
+use crate::id::{SignalName, TenantId, WorkloadKey, WorkloadName};
+use crate::schedule::Window;
+use crate::spec::{
+    Behavior, Freeze, Objective, Pick, RateLimit, RatePolicy, ScaleTarget, ScalingRules, Schedule, SignalKind,
+    SignalSpec, Spending, Strategy, Target, WorkloadSpec,
+};
+use crate::time::Timestamp;
+use crate::unit::{Bounds, MicroUsd, Milli, PerMille, Replicas, Span};
+
+/// HPA's least replicas.
+pub(crate) const MIN_DEFAULT: u32 = 1;
+/// More than this is never started unasked.
+pub(crate) const MAX_DEFAULT: u32 = 10;
+/// HPA's default target for cpu, percent.
+const CPU_DEFAULT: u32 = 80;
+const STALE_DEFAULT: Span = Span::from_secs(120);
+
+/// Built-in values that stand where no layer sets one, for `explain`.
+pub(crate) const BUILT_IN: [(&str, &str); 8] = [
+    ("autoscaling.enabled", "true"),
+    ("autoscaling.strategy", "reactive"),
+    ("autoscaling.min_replicas", "1"),
+    ("autoscaling.max_replicas", "10"),
+    ("autoscaling.stale_after", "2m"),
+    ("autoscaling.take_over", "false"),
+    ("lifecycle", "active"),
+    ("objective.availability", "99"),
+];
+
+/// The workloads' specs, and notes on what was declared and cannot be done as it stands.
+pub(crate) fn specs(tenant: &TenantId, body: &Body, value: &Value) -> (Vec<WorkloadSpec>, Vec<String>) {
+    let mut notes = Vec::new();
+    let shared = body.autoscaling.clone().unwrap_or_default();
+    let count = body.workloads.as_ref().map_or(0, std::collections::BTreeMap::len);
+    let specs = body.workloads.iter().flatten().filter_map(|(name, workload)| {
+        let written = || value.get("workloads")?.get(name)?.get("autoscaling");
+        let autoscaling = match workload.autoscaling.as_ref().and_then(|_| written()) {
+            None => shared.clone(),
+            Some(own) => {
+                let under = value.get("autoscaling").cloned().unwrap_or(Value::Null);
+                Autoscaling::deserialize(&merge(under, own)).unwrap_or_else(|_| shared.clone())
+            }
+        };
+        let key = WorkloadKey { tenant: tenant.clone(), workload: WorkloadName::new(name.as_str()).ok()? };
+        Some(spec(key, workload, &autoscaling, body, count, &mut notes))
+    });
+    (specs.collect(), notes)
+}
+
+fn spec(
+    key: WorkloadKey,
+    workload: &Workload,
+    own: &Autoscaling,
+    body: &Body,
+    count: usize,
+    notes: &mut Vec<String>,
+) -> WorkloadSpec {
+    let floor =
+        Replicas::new(own.min_replicas.unwrap_or_else(|| MIN_DEFAULT.min(own.max_replicas.unwrap_or(MIN_DEFAULT))));
+    let ceiling =
+        Replicas::new(own.max_replicas.unwrap_or_else(|| MAX_DEFAULT.max(own.min_replicas.unwrap_or(MAX_DEFAULT))));
+    let target = ScaleTarget {
+        api_version: workload.api_version.clone().unwrap_or_else(|| "apps/v1".to_owned()),
+        kind: workload.kind.clone().unwrap_or_else(|| "Deployment".to_owned()),
+        namespace: workload.namespace.clone().unwrap_or_else(|| key.tenant.to_string()),
+        pick: match &workload.selector {
+            Some(labels) => Pick::Labels(labels.clone()),
+            None => Pick::Name(workload.name.clone().unwrap_or_else(|| key.workload.to_string())),
+        },
+    };
+    WorkloadSpec {
+        target,
+        enabled: own.enabled.unwrap_or(true),
+        strategy: own.strategy.unwrap_or(Strategy::Reactive),
+        // The two were held against each other when the layers were resolved.
+        bounds: Bounds::new(floor.min(ceiling), ceiling).unwrap_or(Bounds::ONE),
+        fixed: own.replicas.map(Replicas::new),
+        signals: signals(&key, own, notes),
+        behavior: own.behavior.as_ref().map(behavior),
+        schedules: schedules(own, body),
+        freezes: freezes(body),
+        quota: body.quota.as_ref().and_then(|quota| quota.max_replicas).map(Replicas::new),
+        spending: body.budget.as_ref().and_then(|budget| spending(budget, count)),
+        objective: objective(body.objective.as_ref()),
+        startup_delay: own.startup_delay.map(|span| span.0),
+        stale_after: own.stale_after.map_or(STALE_DEFAULT, |span| span.0),
+        take_over: own.take_over.unwrap_or(false),
+        key,
+    }
+}
+
+fn signals(key: &WorkloadKey, own: &Autoscaling, notes: &mut Vec<String>) -> Vec<SignalSpec> {
+    let metrics = own.metrics.clone().unwrap_or_default();
+    let mut signals: Vec<SignalSpec> = of_metrics(key, &metrics, notes);
+    for (name, signal) in own.signals.iter().flatten() {
+        let (Ok(name), Some(target)) = (SignalName::new(name.as_str()), target(signal)) else { continue };
+        signals.retain(|known| known.name != name);
+        signals.push(SignalSpec {
+            name,
+            kind: signal.kind.unwrap_or(SignalKind::Promql),
+            query: signal.query.clone(),
+            target,
+            measures_at_zero: signal.measures_at_zero.unwrap_or(false),
+        });
+    }
+    let by_load = matches!(own.strategy, None | Some(Strategy::Reactive | Strategy::Predictive));
+    if signals.is_empty() && by_load {
+        signals.extend(signal("cpu", SignalKind::Cpu, None, Target::Utilization(CPU_DEFAULT)));
+    }
+    signals
+}
+
+fn signal(name: &str, kind: SignalKind, query: Option<String>, target: Target) -> Option<SignalSpec> {
+    Some(SignalSpec { name: SignalName::new(name).ok()?, kind, query, target, measures_at_zero: false })
+}
+
+fn of_metrics(key: &WorkloadKey, metrics: &Metrics, notes: &mut Vec<String>) -> Vec<SignalSpec> {
+    let mut signals = Vec::new();
+    if let Some(percent) = metrics.cpu_threshold {
+        signals.extend(signal("cpu", SignalKind::Cpu, None, Target::Utilization(percent)));
+    }
+    if let Some(percent) = metrics.memory_threshold {
+        signals.extend(signal("memory", SignalKind::Memory, None, Target::Utilization(percent)));
+    }
+    match (metrics.latency_threshold, &metrics.latency_query) {
+        (Some(threshold), Some(query)) => {
+            let target = Target::Value(Milli(threshold.0.as_millis_i64()));
+            signals.extend(signal("latency", SignalKind::Latency, Some(query.clone()), target));
+        }
+        (Some(threshold), None) => notes.push(format!(
+            "{key}: latency_threshold {} is not acted on until latency_query says how to measure it",
+            threshold.0
+        )),
+        (None, _) => {}
+    }
+    let rates = [
+        ("request_rate", SignalKind::RequestRate, metrics.request_rate_threshold, &metrics.request_rate_query),
+        ("network", SignalKind::Network, metrics.network_threshold, &metrics.network_query),
+        ("storage", SignalKind::Storage, metrics.storage_threshold, &metrics.storage_query),
+    ];
+    for (name, kind, threshold, query) in rates {
+        if let (Some(value), Some(query)) = (threshold.and_then(Milli::from_f64), query) {
+            let rate = signal(name, kind, Some(query.clone()), Target::PerReplica(value));
+            // Whoever sends requests is measured outside the replicas, so it can be with none running.
+            signals.extend(rate.map(|rate| SignalSpec { measures_at_zero: kind == SignalKind::RequestRate, ..rate }));
+        }
+    }
+    signals
+}
+
+fn target(signal: &Signal) -> Option<Target> {
+    match (signal.utilization, signal.per_replica, signal.value) {
+        (Some(percent), _, _) => Some(Target::Utilization(percent)),
+        (_, Some(value), _) => Some(Target::PerReplica(Milli::from_f64(value)?)),
+        (_, _, Some(value)) => Some(Target::Value(Milli::from_f64(value)?)),
+        (None, None, None) => None,
+    }
+}
+
+fn behavior(body: &BehaviorBody) -> Behavior {
+    let built_in = Behavior::default();
+    Behavior { up: rules(body.scale_up.as_ref(), built_in.up), down: rules(body.scale_down.as_ref(), built_in.down) }
+}
+
+fn rules(body: Option<&Rules>, built_in: ScalingRules) -> ScalingRules {
+    let Some(body) = body else { return built_in };
+    let policies = body.policies.as_ref().map(|policies| {
+        let policy = |policy: &super::body::PolicyBody| RatePolicy {
+            limit: match policy.kind {
+                PolicyKind::Pods => RateLimit::Pods(policy.value),
+                PolicyKind::Percent => RateLimit::Percent(policy.value),
+            },
+            period: policy.period.0,
+        };
+        policies.iter().map(policy).collect()
+    });
+    ScalingRules {
+        stabilization: body.stabilization_window.map_or(built_in.stabilization, |window| window.0),
+        select: body.select_policy.unwrap_or(built_in.select),
+        policies: policies.unwrap_or(built_in.policies),
+        tolerance: body.tolerance.map_or(built_in.tolerance, |percent| per_mille(percent * 10.0)),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped on the same line")]
+fn per_mille(value: f64) -> PerMille {
+    PerMille(value.round().clamp(0.0, 1000.0) as u16)
+}
+
+fn objective(body: Option<&ObjectiveBody>) -> Objective {
+    let built_in = Objective::default();
+    let percent = |given: Option<f64>, default| given.map_or(default, |percent| per_mille(percent * 10.0));
+    Objective {
+        availability: percent(body.and_then(|body| body.availability), built_in.availability),
+        latency_quantile: percent(body.and_then(|body| body.latency_percentile), built_in.latency_quantile),
+    }
+}
+
+/// An even share of what the tenant may spend.
+fn spending(budget: &Budget, count: usize) -> Option<Spending> {
+    let replica_hour = MicroUsd::from_usd(budget.replica_hour_usd?)?;
+    let by_month = budget.monthly_usd.map(|usd| usd / 730.0);
+    let hour = match (budget.hourly_usd, by_month) {
+        (Some(hour), Some(month)) => hour.min(month),
+        (Some(hour), None) => hour,
+        (None, Some(month)) => month,
+        // A price alone is for showing what things cost.
+        (None, None) => return Some(Spending { replica_hour, hour_max: MicroUsd(i64::MAX) }),
+    };
+    let share = u32::try_from(count.max(1)).map_or(hour, |count| hour / f64::from(count));
+    Some(Spending { replica_hour, hour_max: MicroUsd::from_usd(share)? })
+}
+
+fn schedules(own: &Autoscaling, body: &Body) -> Vec<Schedule> {
+    let schedule = |(name, schedule): (&String, &ScheduleBody)| {
+        Some(Schedule {
+            name: name.clone(),
+            window: window(schedule, body).ok()?,
+            floor: schedule.min_replicas.map(Replicas::new),
+            ceiling: schedule.max_replicas.map(Replicas::new),
+        })
+    };
+    own.schedules.iter().flatten().filter_map(schedule).collect()
+}
+
+fn freezes(body: &Body) -> Vec<Freeze> {
+    let freeze = |(name, freeze): (&String, &FreezeWindow)| {
+        let allow_up = freeze.allow_scale_up.unwrap_or(true);
+        Some(Freeze { name: name.clone(), window: window(&freeze.clone().into(), body).ok()?, allow_up })
+    };
+    body.freeze_windows.iter().flatten().filter_map(freeze).collect()
+}
+
+impl From<FreezeWindow> for ScheduleBody {
+    fn from(freeze: FreezeWindow) -> Self {
+        let FreezeWindow { allow_scale_up: _, time_zone, days, from, until, calendar, except_calendar, start, end } =
+            freeze;
+        Self {
+            min_replicas: None,
+            max_replicas: None,
+            time_zone,
+            days,
+            from,
+            until,
+            calendar,
+            except_calendar,
+            start,
+            end,
+        }
+    }
+}
+
+/// The window that a schedule speaks of.
+pub(crate) fn window(body: &ScheduleBody, whole: &Body) -> Result<Window, WindowFault> {
+    let shape = |message: &str| WindowFault::Shape(message.to_owned());
+    let once = body.start.is_some() || body.end.is_some();
+    let daily = body.from.is_some() || body.until.is_some();
+    if once && daily {
+        return Err(shape("it has either `start` and `end`, or `from` and `until`, not both"));
+    }
+    if once {
+        let (Some(start), Some(end)) = (&body.start, &body.end) else {
+            return Err(shape("`start` and `end` come together"));
+        };
+        let instant = |text: &str| text.parse::<jiff::Timestamp>().map(Timestamp::from);
+        let (Ok(start), Ok(end)) = (instant(start), instant(end)) else {
+            return Err(shape("`start` or `end` is no instant"));
+        };
+        return Window::once(start, end).map_err(|error| WindowFault::Shape(error.to_string()));
+    }
+    let (Some(from), Some(until)) = (&body.from, &body.until) else {
+        return Err(shape("it needs `from` and `until`, or `start` and `end`"));
+    };
+    let (Ok(from), Ok(until)) = (from.parse(), until.parse()) else {
+        return Err(shape("`from` or `until` is no time of day"));
+    };
+    let calendar = |name: &Option<String>| match name {
+        None => Ok(Vec::new()),
+        Some(name) => {
+            let calendars = whole.calendars.as_ref();
+            let days = calendars.and_then(|calendars| calendars.get(name));
+            let known = || calendars.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+            days.map(|days| days.iter().map(|day| day.0).collect())
+                .ok_or_else(|| WindowFault::Calendar { name: name.clone(), known: known() })
+        }
+    };
+    let days: Vec<jiff::civil::Weekday> = body.days.iter().flatten().map(|day| (*day).into()).collect();
+    let zone = body.time_zone.as_deref().unwrap_or("UTC");
+    Window::daily(zone, from, until, &days, calendar(&body.calendar)?, calendar(&body.except_calendar)?)
+        .map_err(|error| WindowFault::Shape(error.to_string()))
+}
+
+impl From<Day> for jiff::civil::Weekday {
+    fn from(day: Day) -> Self {
+        match day {
+            Day::Mon => Self::Monday,
+            Day::Tue => Self::Tuesday,
+            Day::Wed => Self::Wednesday,
+            Day::Thu => Self::Thursday,
+            Day::Fri => Self::Friday,
+            Day::Sat => Self::Saturday,
+            Day::Sun => Self::Sunday,
+        }
+    }
+}
