@@ -119,6 +119,11 @@ impl Fleet {
         self.entries.len()
     }
 
+    /// The workloads' keys, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &WorkloadKey> {
+        self.entries.keys()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

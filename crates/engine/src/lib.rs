@@ -10,5 +10,7 @@ pub mod ports;
 pub mod record;
 pub mod scope;
 pub mod status;
+pub mod tenants;
+pub mod view;
 
 pub use fleet::Fleet;

@@ -1,0 +1,236 @@
+//! What can be said on the command line.
+
+use clap::{Args, Parser, Subcommand};
+use tenantry_domain::id::{TenantId, WorkloadKey};
+use tenantry_domain::unit::Span;
+
+use crate::commands::{config, demo};
+use crate::output::Format;
+
+/// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
+/// needed.
+#[derive(Debug, Parser)]
+#[command(name = "tenantry", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "First steps:
+  tenantry demo                                  a dozen tenants in a simulated world, with HPA beside it
+  tenantry config validate tenants/              check documents
+  tenantry config apply tenants/ -m 'first'      declare them
+  tenantry up --mode observe --prometheus URL    watch a real cluster and write nothing
+  tenantry explain TENANT/WORKLOAD               why it is the size it is
+
+Exit codes: 0 done; 1 it could not be done; 2 wrong usage; 3 something was found (a problem, a difference).")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// The store: a file, `sqlite:PATH` or `postgres://USER@HOST/NAME` [default: tenantry/tenantry.db in the user's data folder]
+    #[arg(long, global = true, env = "TENANTRY_STORE", value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// Form of the answer
+    #[arg(long, short, global = true, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show a dozen simulated tenants being scaled, beside HPA
+    Demo(demo::Demo),
+    /// Declare what tenants get: validate, apply, explain, history, rollback
+    #[command(subcommand)]
+    Config(config::Config),
+    /// List tenants, workloads or decisions
+    #[command(subcommand)]
+    Get(Get),
+    /// Say why a workload is the size it is
+    #[command(after_help = "Examples:
+  tenantry explain acme/api              the last decision
+  tenantry explain acme/api --last 5     the last five
+  tenantry explain acme/api --changes    the last that changed something
+  tenantry explain acme/api -o json      with inputs, to be replayed")]
+    Explain(Explain),
+    /// Say whether everything is healthy, what is wrong and what to do
+    #[command(after_help = "Examples:
+  tenantry status
+  tenantry status --watch 5s
+  tenantry status -o json || echo 'something is wrong'")]
+    Status(Status),
+    /// Set a workload's size by hand, for a while, inside all limits
+    #[command(after_help = "Examples:
+  tenantry scale acme/api 12 --for 2h --reason 'launch at noon'
+  tenantry scale acme/api --clear --reason 'launch is over'
+  tenantry scale acme/api 12 --for 2h --reason 'launch' --dry-run")]
+    Scale(Scale),
+    /// Stop scaling a workload
+    #[command(after_help = "Examples:
+  tenantry pause acme/api --reason 'incident 42'
+  tenantry pause acme/api --for 1h --reason 'migration'")]
+    Pause(Pause),
+    /// Scale a paused workload again
+    #[command(after_help = "Example:
+  tenantry resume acme/api --reason 'incident 42 is over'")]
+    Resume(Resume),
+    /// Watch tenants and workloads live
+    #[command(
+        after_help = "Keys: up and down move, Enter opens, s sorts by the next column, / filters, Esc goes back, q ends.
+
+Examples:
+  tenantry top
+  tenantry top --tenant acme
+  tenantry top --once        one picture, then end"
+    )]
+    Top(Top),
+    /// Print a completion script
+    #[command(after_help = "Example:
+  tenantry completions bash > /etc/bash_completion.d/tenantry")]
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:
+  tenantry man | man -l -")]
+    Man,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Get {
+    /// Tenants with their tier, region and workloads
+    #[command(after_help = "Examples:
+  tenantry get tenants
+  tenantry get tenants -o json")]
+    Tenants(Watch),
+    /// Workloads with their size, load and expectation
+    #[command(after_help = "Examples:
+  tenantry get workloads
+  tenantry get workloads --tenant acme --watch 2s")]
+    Workloads(OfTenant),
+    /// Decisions, newest first
+    #[command(after_help = "Examples:
+  tenantry get decisions --changes --last 20
+  tenantry get decisions --workload acme/api -o json")]
+    Decisions(Decisions),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Watch {
+    /// Look again each SPAN until interrupted
+    #[arg(long, value_name = "SPAN", num_args = 0..=1, default_missing_value = "2s")]
+    pub(crate) watch: Option<Span>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OfTenant {
+    /// Only of this tenant
+    #[arg(long, value_name = "ID")]
+    pub(crate) tenant: Option<TenantId>,
+    #[command(flatten)]
+    pub(crate) watch: Watch,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Decisions {
+    /// Only about this workload
+    #[arg(long, value_name = "TENANT/WORKLOAD")]
+    pub(crate) workload: Option<WorkloadKey>,
+    /// Only of this tenant
+    #[arg(long, value_name = "ID", conflicts_with = "workload")]
+    pub(crate) tenant: Option<TenantId>,
+    /// Only those that asked for a change
+    #[arg(long)]
+    pub(crate) changes: bool,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) last: u32,
+    #[command(flatten)]
+    pub(crate) watch: Watch,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Explain {
+    /// Which workload
+    #[arg(value_name = "TENANT/WORKLOAD")]
+    pub(crate) workload: WorkloadKey,
+    /// How many decisions
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) last: u32,
+    /// Only those that asked for a change
+    #[arg(long)]
+    pub(crate) changes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) watch: Watch,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Why {
+    /// Why, for those who look later
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Who [default: the user of this machine]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
+    /// Say what would be done and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Scale {
+    /// Which workload
+    #[arg(value_name = "TENANT/WORKLOAD")]
+    pub(crate) workload: WorkloadKey,
+    /// How many replicas; limits still hold
+    #[arg(required_unless_present = "clear", conflicts_with = "clear", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(crate) replicas: Option<u32>,
+    /// How long, such as `30m` or `2h`; then it ends by itself
+    #[arg(long = "for", value_name = "SPAN", default_value = "1h")]
+    pub(crate) lasts: Span,
+    /// End a size set by hand now
+    #[arg(long)]
+    pub(crate) clear: bool,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Pause {
+    /// Which workload
+    #[arg(value_name = "TENANT/WORKLOAD")]
+    pub(crate) workload: WorkloadKey,
+    /// How long; without it until `resume`
+    #[arg(long = "for", value_name = "SPAN")]
+    pub(crate) lasts: Option<Span>,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Resume {
+    /// Which workload
+    #[arg(value_name = "TENANT/WORKLOAD")]
+    pub(crate) workload: WorkloadKey,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Top {
+    /// Only of this tenant
+    #[arg(long, value_name = "ID")]
+    pub(crate) tenant: Option<TenantId>,
+    /// Look again each SPAN
+    #[arg(long, value_name = "SPAN", default_value = "1s")]
+    pub(crate) every: Span,
+    /// One picture, then end
+    #[arg(long)]
+    pub(crate) once: bool,
+}

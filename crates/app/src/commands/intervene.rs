@@ -1,0 +1,133 @@
+//! `tenantry scale`, `pause` and `resume`: what a person asks of a workload.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use serde::Serialize;
+use tenantry_domain::id::WorkloadKey;
+use tenantry_domain::snapshot::{Override, Pause};
+use tenantry_domain::unit::Replicas;
+use tenantry_engine::ports::store::{ControlStore as _, Intervention};
+use tenantry_engine::scope::Scope;
+use tenantry_engine::tenants::Tenants;
+use tenantry_store::Store;
+
+use crate::author::author;
+use crate::cli::{self, Common};
+use crate::{output, place, time};
+
+/// What was asked and what it replaces.
+#[derive(Debug, Serialize)]
+struct Asked {
+    workload: WorkloadKey,
+    asked: Intervention,
+    before: Intervention,
+    dry_run: bool,
+    notes: Vec<String>,
+}
+
+struct Asking {
+    store: std::sync::Arc<Store>,
+    before: Intervention,
+    notes: Vec<String>,
+}
+
+async fn begin(common: &Common, key: &WorkloadKey) -> anyhow::Result<Asking> {
+    let store = place::open(common.store.as_deref()).await?;
+    let tenants = Tenants::new(store.clone());
+    let specs = tenants.specs_of(&key.tenant).await?;
+    if !specs.iter().any(|spec| spec.key == *key) {
+        let known: Vec<String> = specs.iter().map(|spec| spec.key.to_string()).collect();
+        let known = if known.is_empty() { "it has none".to_owned() } else { known.join(", ") };
+        bail!("tenant `{}` declares no workload `{}`: {known}", key.tenant, key.workload);
+    }
+    let asked = store.interventions(&Scope::tenant(key.tenant.clone())).await?;
+    let before = asked.into_iter().find(|(other, _)| other == key).map(|(_, asked)| asked).unwrap_or_default();
+    Ok(Asking { store, before, notes: Vec::new() })
+}
+
+async fn end(
+    common: &Common,
+    key: WorkloadKey,
+    asking: Asking,
+    asked: Intervention,
+    dry_run: bool,
+) -> anyhow::Result<ExitCode> {
+    if !dry_run {
+        asking.store.intervene(&key, &asked).await?;
+    }
+    let answer = Asked { workload: key, asked, before: asking.before, dry_run, notes: asking.notes };
+    output::say(common.output, &answer, picture)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn picture(answer: &Asked) -> String {
+    let would = if answer.dry_run { "would be " } else { "" };
+    let mut lines = Vec::new();
+    match (&answer.asked.manual, &answer.before.manual) {
+        (Some(manual), _) => lines.push(format!(
+            "{} {would}held at {} replicas until {} ({}: {})",
+            answer.workload, manual.replicas, manual.expires_at, manual.author, manual.reason
+        )),
+        (None, Some(_)) => lines.push(format!("{} {would}no longer held at a size set by hand", answer.workload)),
+        (None, None) => {}
+    }
+    match (&answer.asked.pause, &answer.before.pause) {
+        (Some(pause), _) => {
+            let until = pause.expires_at.map_or_else(|| "`tenantry resume`".to_owned(), |end| end.to_string());
+            lines.push(format!("{} {would}paused until {until} ({}: {})", answer.workload, pause.author, pause.reason));
+        }
+        (None, Some(_)) => lines.push(format!("{} {would}scaled again", answer.workload)),
+        (None, None) => {}
+    }
+    if lines.is_empty() {
+        lines.push(format!("{}: nothing was asked of it, and nothing changes", answer.workload));
+    }
+    lines.extend(answer.notes.iter().map(|note| format!("note: {note}")));
+    lines.join("\n")
+}
+
+pub(crate) async fn scale(common: &Common, command: cli::Scale) -> anyhow::Result<ExitCode> {
+    let key = command.workload;
+    let mut asking = begin(common, &key).await?;
+    let mut asked = asking.before.clone();
+    asked.manual = match command.replicas {
+        None => None,
+        Some(replicas) => {
+            let specs = Tenants::new(asking.store.clone()).specs_of(&key.tenant).await?;
+            if let Some(spec) = specs.iter().find(|spec| spec.key == key)
+                && !spec.bounds.admits(Replicas::new(replicas))
+            {
+                asking.notes.push(format!(
+                    "{replicas} is outside the declared {} to {}: the limit will bind, and `tenantry explain` will say so",
+                    spec.bounds.floor(),
+                    spec.bounds.ceiling()
+                ));
+            }
+            Some(Override {
+                replicas: Replicas::new(replicas),
+                author: author(command.why.author),
+                reason: command.why.reason,
+                expires_at: time::now() + command.lasts,
+            })
+        }
+    };
+    end(common, key, asking, asked, command.why.dry_run).await
+}
+
+pub(crate) async fn pause(common: &Common, command: cli::Pause) -> anyhow::Result<ExitCode> {
+    let asking = begin(common, &command.workload).await?;
+    let pause = Pause {
+        author: author(command.why.author),
+        reason: command.why.reason,
+        expires_at: command.lasts.map(|lasts| time::now() + lasts),
+    };
+    let asked = Intervention { pause: Some(pause), ..asking.before.clone() };
+    end(common, command.workload, asking, asked, command.why.dry_run).await
+}
+
+pub(crate) async fn resume(common: &Common, command: cli::Resume) -> anyhow::Result<ExitCode> {
+    let asking = begin(common, &command.workload).await?;
+    let asked = Intervention { pause: None, ..asking.before.clone() };
+    end(common, command.workload, asking, asked, command.why.dry_run).await
+}

@@ -1,0 +1,27 @@
+//! Where the store is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tenantry_store::Store;
+
+/// Opens the store at `url`, or at its usual place.
+///
+/// # Errors
+/// A store that does not open, or no home to put it in.
+pub(crate) async fn open(url: Option<&str>) -> anyhow::Result<Arc<Store>> {
+    let url = match url {
+        Some(url) => url.to_owned(),
+        None => usual()?,
+    };
+    Ok(tenantry_store::open(&url).await?)
+}
+
+fn usual() -> anyhow::Result<String> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));
+    let folder = base.context("no place for the store: set --store, TENANTRY_STORE or HOME")?.join("tenantry");
+    std::fs::create_dir_all(&folder).with_context(|| format!("could not make the folder {}", folder.display()))?;
+    Ok(format!("sqlite:{}", folder.join("tenantry.db").display()))
+}

@@ -1,0 +1,233 @@
+//! Declaring what tenants get: applied as revisions, explained, compared, rolled back. `TenantConfigManager`'s shell.
+//!
+//! INVARIANT(atomic): a command changes everything it names or nothing; what is bad is said in full, with its place.
+//! INVARIANT(one source): a document is written by one owner; a write through another is refused and names the owner.
+
+mod apply;
+mod history;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use tenantry_domain::config::{Document, DocumentKey, Effective, Explained, Layers, Problems};
+use tenantry_domain::id::TenantId;
+use tenantry_domain::spec::WorkloadSpec;
+use tenantry_domain::time::Timestamp;
+use thiserror::Error;
+use tracing::warn;
+
+pub use apply::{Applied, Applying, Did, File};
+pub use history::{Compared, RolledBack};
+
+use crate::driver::Declared;
+use crate::ports::store::{Owner, Revision, Store, StoreError};
+use crate::scope::Scope;
+
+/// Why a configuration was not read or changed.
+#[derive(Debug, Error)]
+pub enum TenantsError {
+    /// Documents are wrong; every problem with its place.
+    #[error("{problems}\n{} found; nothing was changed", count(problems.0.len()))]
+    Problems {
+        /// All of them.
+        problems: Problems,
+    },
+    /// The document is written from somewhere else.
+    #[error("{key} is written by {owner}: change it there, or remove it there first")]
+    NotOwner {
+        /// Which.
+        key: DocumentKey,
+        /// Who may.
+        owner: Owner,
+    },
+    /// It is not declared.
+    #[error("{key} is not declared; `tenantry get tenants` lists those that are")]
+    NoDocument {
+        /// Which.
+        key: DocumentKey,
+    },
+    /// It has no such revision.
+    #[error("{key} has no revision {number}; it is at {last}")]
+    NoRevision {
+        /// Which.
+        key: DocumentKey,
+        /// What was asked for.
+        number: u64,
+        /// Its last.
+        last: u64,
+    },
+    /// The caller's base is old.
+    #[error("{key} is at revision {found}, and the change was based on {based_on}; look at it again and repeat")]
+    Stale {
+        /// Which.
+        key: DocumentKey,
+        /// What the caller knew.
+        based_on: u64,
+        /// What it is at.
+        found: u64,
+    },
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
+}
+
+impl From<Problems> for TenantsError {
+    fn from(problems: Problems) -> Self {
+        Self::Problems { problems }
+    }
+}
+
+/// A tenant in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// Who.
+    pub id: TenantId,
+    /// Its tier.
+    pub tier: Option<String>,
+    /// Its region.
+    pub region: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its last revision.
+    pub revision: u64,
+    /// Who may write it.
+    pub owner: Owner,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+    /// How many workloads are scaled.
+    pub workloads: usize,
+    /// What was declared and cannot be done as it stands, and what its layers contradict.
+    pub notes: Vec<String>,
+}
+
+/// The use cases of the declared configuration.
+#[derive(Clone)]
+pub struct Tenants {
+    store: Arc<dyn Store>,
+}
+
+impl std::fmt::Debug for Tenants {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tenants").finish_non_exhaustive()
+    }
+}
+
+/// Everything that is declared, as last revised.
+struct Declarations {
+    layers: Layers,
+    tenants: BTreeMap<TenantId, Document>,
+    heads: BTreeMap<DocumentKey, Revision>,
+}
+
+impl Declarations {
+    fn resolve(&self, id: &TenantId) -> Result<Effective, TenantsError> {
+        let document =
+            self.tenants.get(id).ok_or_else(|| TenantsError::NoDocument { key: DocumentKey::Tenant(id.clone()) })?;
+        Ok(self.layers.resolve(document)?)
+    }
+}
+
+impl Tenants {
+    /// Over a store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    async fn declarations(&self, scope: &Scope) -> Result<Declarations, TenantsError> {
+        let mut found = Declarations { layers: Layers::default(), tenants: BTreeMap::new(), heads: BTreeMap::new() };
+        for revision in self.store.documents(scope).await? {
+            let Some(body) = &revision.body else { continue };
+            let document = Document::from_stored(revision.key.clone(), body)?;
+            match document.key() {
+                DocumentKey::Tenant(id) => {
+                    found.tenants.insert(id.clone(), document);
+                }
+                _ => found.layers.insert(document),
+            }
+            found.heads.insert(revision.key.clone(), revision);
+        }
+        Ok(found)
+    }
+
+    /// A tenant's effective configuration.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn effective(&self, id: &TenantId) -> Result<Effective, TenantsError> {
+        self.declarations(&Scope::tenant(id.clone())).await?.resolve(id)
+    }
+
+    /// Who set each value of a tenant's configuration, or those of one field or group.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn explain(&self, id: &TenantId, field: Option<&str>) -> Result<Vec<Explained>, TenantsError> {
+        let found = self.declarations(&Scope::tenant(id.clone())).await?;
+        let key = DocumentKey::Tenant(id.clone());
+        let document = found.tenants.get(id).ok_or(TenantsError::NoDocument { key })?;
+        Ok(found.layers.explain(document, field)?)
+    }
+
+    /// What is asked for each workload of a tenant.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn specs_of(&self, id: &TenantId) -> Result<Vec<WorkloadSpec>, TenantsError> {
+        Ok(self.effective(id).await?.workloads())
+    }
+
+    /// Every tenant, ordered by id.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn list(&self) -> Result<Vec<Listed>, TenantsError> {
+        let found = self.declarations(&Scope::platform()).await?;
+        let listed = found.tenants.iter().filter_map(|(id, document)| {
+            let head = found.heads.get(document.key())?;
+            let (effective, mut notes) = match found.layers.resolve(document) {
+                Ok(effective) => (Some(effective), Vec::new()),
+                Err(problems) => (None, vec![problems.to_string()]),
+            };
+            notes.extend(effective.iter().flat_map(Effective::notes));
+            Some(Listed {
+                id: id.clone(),
+                tier: effective.as_ref().and_then(Effective::tier).map(str::to_owned),
+                region: effective.as_ref().and_then(Effective::region).map(str::to_owned),
+                labels: effective.as_ref().map(Effective::labels).unwrap_or_default(),
+                revision: head.number,
+                owner: head.owner.clone(),
+                changed_at: head.at,
+                workloads: effective.map_or(0, |effective| effective.workloads().len()),
+                notes,
+            })
+        });
+        Ok(listed.collect())
+    }
+}
+
+#[async_trait]
+impl Declared for Tenants {
+    async fn workloads(&self) -> Result<Vec<WorkloadSpec>, StoreError> {
+        let corrupt = |error: TenantsError| match error {
+            TenantsError::Store(error) => error,
+            other => StoreError::Corrupt { action: "read the configuration", message: other.to_string() },
+        };
+        let found = self.declarations(&Scope::platform()).await.map_err(corrupt)?;
+        let mut specs = Vec::new();
+        for (id, document) in &found.tenants {
+            // One tenant that cannot be resolved, after a change by another program, leaves the others as they are.
+            match found.layers.resolve(document) {
+                Ok(effective) => specs.extend(effective.workloads()),
+                Err(problems) => warn!(tenant = %id, %problems, "this tenant is not scaled"),
+            }
+        }
+        Ok(specs)
+    }
+}

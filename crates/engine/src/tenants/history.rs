@@ -1,0 +1,157 @@
+//! Revisions: listed, compared, gone back to.
+
+use serde::Serialize;
+use serde_json::Value;
+use tenantry_domain::config::{Document, DocumentKey, FieldChange, Layers, diff};
+
+use super::{Tenants, TenantsError};
+use crate::ports::store::{Authorship, Change, Owner, Revision};
+use crate::scope::Scope;
+
+/// Two revisions side by side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Compared {
+    /// Which document, in words.
+    pub document: String,
+    /// The older revision.
+    pub from: u64,
+    /// The newer revision.
+    pub to: u64,
+    /// What differs in the document.
+    pub changes: Vec<FieldChange>,
+    /// What differs in the tenant's effective configuration, under the layers of now.
+    pub effect: Vec<FieldChange>,
+}
+
+/// A rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RolledBack {
+    /// The new revision; none when nothing was changed.
+    pub revision: Option<u64>,
+    /// What it changes.
+    pub compared: Compared,
+}
+
+impl Tenants {
+    /// Revisions of a document, newest first.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn history(&self, key: &DocumentKey, count: u32) -> Result<Vec<Revision>, TenantsError> {
+        let revisions = self.store.history(&Scope::platform(), key, None, count).await?;
+        if revisions.is_empty() { Err(TenantsError::NoDocument { key: key.clone() }) } else { Ok(revisions) }
+    }
+
+    /// Compares two revisions; without numbers the last with the one before.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn compare(
+        &self,
+        key: &DocumentKey,
+        from: Option<u64>,
+        to: Option<u64>,
+    ) -> Result<Compared, TenantsError> {
+        let last = self.last(key).await?;
+        let to = self.revision(key, to.unwrap_or(last.number), last.number).await?;
+        let from = match from.unwrap_or_else(|| to.number.saturating_sub(1)) {
+            0 => None,
+            number => Some(self.revision(key, number, last.number).await?),
+        };
+        self.side_by_side(key, from.as_ref(), &to).await
+    }
+
+    /// Makes a new revision of an old one.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn rollback(
+        &self,
+        key: &DocumentKey,
+        number: u64,
+        by: &Authorship,
+        dry_run: bool,
+    ) -> Result<RolledBack, TenantsError> {
+        let last = self.last(key).await?;
+        if last.owner != Owner::Api && last.body.is_some() {
+            return Err(TenantsError::NotOwner { key: key.clone(), owner: last.owner });
+        }
+        let old = self.revision(key, number, last.number).await?;
+        let compared = self.side_by_side(key, Some(&last), &old).await?;
+        let mut found = self.declarations(&Scope::platform()).await?;
+        if let Some(document) = old.body.as_deref().map(|body| Document::from_stored(key.clone(), body)).transpose()? {
+            // An old document may contradict the layers of now.
+            match key {
+                DocumentKey::Tenant(_) => {
+                    found.layers.resolve(&document)?;
+                }
+                _ => {
+                    found.layers.insert(document);
+                    for tenant in found.tenants.values() {
+                        found.layers.resolve(tenant)?;
+                    }
+                }
+            }
+        }
+        if dry_run || (compared.changes.is_empty() && last.body.is_some() == old.body.is_some()) {
+            return Ok(RolledBack { revision: None, compared });
+        }
+        let change = Change {
+            key: key.clone(),
+            based_on: last.number,
+            owner: Owner::Api,
+            body: old.body.clone(),
+            digest: old.digest.clone(),
+        };
+        let revisions = self.store.revise(&[change], by).await?;
+        Ok(RolledBack { revision: revisions.first().map(|revision| revision.number), compared })
+    }
+
+    /// Every declared document, to be written as files.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn export(&self) -> Result<Vec<Document>, TenantsError> {
+        let found = self.declarations(&Scope::platform()).await?;
+        let Layers { defaults, tiers, regions } = found.layers;
+        let shared = defaults.into_iter().chain(tiers.into_values()).chain(regions.into_values());
+        Ok(shared.chain(found.tenants.into_values()).collect())
+    }
+
+    async fn last(&self, key: &DocumentKey) -> Result<Revision, TenantsError> {
+        let last = self.store.head(&Scope::platform(), key).await?;
+        last.ok_or_else(|| TenantsError::NoDocument { key: key.clone() })
+    }
+
+    async fn revision(&self, key: &DocumentKey, number: u64, last: u64) -> Result<Revision, TenantsError> {
+        let found = self.store.history(&Scope::platform(), key, Some(number.saturating_add(1)), 1).await?;
+        let found = found.into_iter().next().filter(|revision| revision.number == number);
+        found.ok_or_else(|| TenantsError::NoRevision { key: key.clone(), number, last })
+    }
+
+    async fn side_by_side(
+        &self,
+        key: &DocumentKey,
+        from: Option<&Revision>,
+        to: &Revision,
+    ) -> Result<Compared, TenantsError> {
+        let read = |revision: &Revision| {
+            revision.body.as_deref().map(|body| Document::from_stored(key.clone(), body)).transpose()
+        };
+        let before = from.map(read).transpose()?.flatten();
+        let after = read(to)?;
+        let layers = self.declarations(&Scope::platform()).await?.layers;
+        // A revision that the layers of now contradict has no effective configuration to compare.
+        let effective = |document: &Option<Document>| -> Option<Value> {
+            let document = document.as_ref().filter(|document| matches!(document.key(), DocumentKey::Tenant(_)))?;
+            layers.resolve(document).ok().map(|effective| effective.value().clone())
+        };
+        Ok(Compared {
+            document: key.to_string(),
+            from: from.map_or(0, |from| from.number),
+            to: to.number,
+            changes: diff(before.as_ref().map(Document::body), after.as_ref().map(Document::body)),
+            effect: diff(effective(&before).as_ref(), effective(&after).as_ref()),
+        })
+    }
+}

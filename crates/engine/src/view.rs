@@ -1,0 +1,32 @@
+//! How things stand, read from the store.
+
+use tenantry_domain::id::WorkloadKey;
+
+use crate::driver::controller_key;
+use crate::ports::store::{ControlStore, StoreError};
+use crate::scope::Scope;
+use crate::status::{ControllerStatus, STATUS, WorkloadStatus};
+
+/// Every workload in scope as it stood last, ordered by key.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn workloads(store: &dyn ControlStore, scope: &Scope) -> Result<Vec<WorkloadStatus>, StoreError> {
+    let kept = store.kept(scope, STATUS).await?;
+    kept.iter().map(|row| parse(&row.key, &row.bytes)).collect()
+}
+
+/// Every controller as it stood last.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn controllers(store: &dyn ControlStore) -> Result<Vec<ControllerStatus>, StoreError> {
+    let Some(key) = controller_key() else { return Ok(Vec::new()) };
+    let kept = store.kept(&Scope::tenant(key.tenant.clone()), "controller/").await?;
+    kept.iter().map(|row| parse(&row.key, &row.bytes)).collect()
+}
+
+fn parse<T: serde::de::DeserializeOwned>(key: &WorkloadKey, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| StoreError::Corrupt { action: "read statuses", message: format!("of {key}: {error}") })
+}
