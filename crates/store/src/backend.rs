@@ -141,6 +141,7 @@ impl Connection {
 
     async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, Failure> {
         let Statement { sql, values } = statement;
+        check(&values)?;
         let sql = AssertSqlSafe(sql);
         Ok(match self {
             Self::Sqlite(connection) => {
@@ -157,6 +158,7 @@ impl Connection {
 
     async fn fetch(&mut self, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
         let Statement { sql, values } = statement;
+        check(&values)?;
         let sql = AssertSqlSafe(sql);
         match self {
             Self::Sqlite(connection) => {
@@ -197,6 +199,18 @@ const KEPT_PARAMETERS_MAX: usize = 24;
 
 const fn keeps(values: &[Value<'_>]) -> bool {
     values.len() <= KEPT_PARAMETERS_MAX
+}
+
+/// PostgreSQL's text cannot hold a zero character, and SQLite's functions take it for the end. Neither gets one.
+fn check(values: &[Value<'_>]) -> Result<(), Failure> {
+    let holds_zero = |value: &Value<'_>| match value {
+        Value::Text(text) | Value::MaybeText(Some(text)) => text.contains('\0'),
+        Value::Int(_) | Value::MaybeInt(_) | Value::MaybeText(None) | Value::Bytes(_) => false,
+    };
+    if values.iter().any(holds_zero) {
+        return Err(Failure::Refused("a text holds a zero character; remove it".to_owned()));
+    }
+    Ok(())
 }
 
 fn sqlite_arguments(values: &[Value<'_>]) -> Result<SqliteArguments, Failure> {

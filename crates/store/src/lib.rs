@@ -1,6 +1,6 @@
 //! SQLite and PostgreSQL behind one contract, [`ConfigStore`] and [`ControlStore`].
 //!
-//! Each query is written once, as data ([`statement`]), and run by either driver ([`backend`]). SQLite is the embedded
+//! Each query is written once, as data (`statement`), and run by either driver (`backend`). SQLite is the embedded
 //! default: one file, a write-ahead log, every commit synced to the disk.
 //!
 //! INVARIANT(durable): `Ok` from a method that writes means that the database has synced the commit. An error means

@@ -56,7 +56,7 @@ on_both![
     leases_change_hands_with_rising_epochs,
     of_many_who_want_a_lease_one_gets_it,
     a_cancelled_write_is_whole_or_absent,
-    what_cannot_be_counted_is_refused,
+    what_cannot_be_stored_is_refused,
 ];
 
 async fn revisions_are_numbered_and_read_back(store: &Store) {
@@ -459,10 +459,16 @@ async fn a_cancelled_write_is_whole_or_absent(store: &Store) {
     }
 }
 
-async fn what_cannot_be_counted_is_refused(store: &Store) {
+async fn what_cannot_be_stored_is_refused(store: &Store) {
     let mut record = decision(workload("a", "web"), 0, 1, 1);
     record.generation.epoch = u64::MAX;
     let error = store.record(&[decision(workload("a", "web"), 0, 1, 1), record]).await.unwrap_err();
-    assert!(matches!(error, StoreError::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("is more than the store can count to"), "{error}");
+    assert_eq!(error.retry(), Retry::Never);
+    let batch = [change(tenant("a"), 0, "good"), change(tenant("b"), 0, "bad\0")];
+    let error = store.revise(&batch, &ann()).await.unwrap_err();
+    let wanted = "the store refused to revise the configuration: a text holds a zero character; remove it";
+    assert_eq!(error.to_string(), wanted);
     assert!(store.decisions(&platform(), &DecisionFilter::default(), 9).await.unwrap().is_empty());
+    assert!(store.documents(&platform()).await.unwrap().is_empty());
 }
