@@ -1,0 +1,104 @@
+//! The shipped role: everything works with it, and nothing else does.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use tenantry_domain::spec::Pick;
+use tenantry_engine::ports::cluster::{Cluster as _, Lease as _};
+use tenantry_operator::{Connection, KubernetesCluster, KubernetesLease, Options, permissions};
+
+use crate::bed::{Bed, bed, settled};
+
+const SHIPPED: &str = include_str!("../../../../deploy/kubernetes/rbac.yaml");
+
+/// Applies the shipped file as an operator would.
+async fn install(bed: &Bed) {
+    let namespace: Namespace = serde_json::from_value(json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "tenantry" }
+    }))
+    .unwrap();
+    let params = PatchParams::apply("test").force();
+    Api::<Namespace>::all(bed.client.clone()).patch("tenantry", &params, &Patch::Apply(&namespace)).await.unwrap();
+    for text in SHIPPED.split("\n---\n") {
+        let object: Value = serde_saphyr::from_str(text).unwrap();
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        let patch = Patch::Apply(&object);
+        let client = bed.client.clone();
+        let applied = match object["kind"].as_str().unwrap() {
+            "ServiceAccount" => apply(&Api::<ServiceAccount>::namespaced(client, "tenantry"), &name, &patch).await,
+            "ClusterRole" => apply(&Api::<ClusterRole>::all(client), &name, &patch).await,
+            "ClusterRoleBinding" => apply(&Api::<ClusterRoleBinding>::all(client), &name, &patch).await,
+            "Role" => apply(&Api::<Role>::namespaced(client, "tenantry"), &name, &patch).await,
+            "RoleBinding" => apply(&Api::<RoleBinding>::namespaced(client, "tenantry"), &name, &patch).await,
+            other => panic!("{other} is not expected in the shipped file"),
+        };
+        applied.unwrap();
+    }
+}
+
+async fn apply<K>(api: &Api<K>, name: &str, patch: &Patch<&Value>) -> Result<(), kube::Error>
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    api.patch(name, &PatchParams::apply("test").force(), patch).await.map(|_| ())
+}
+
+/// A kubeconfig of the service account, and a client of it.
+async fn as_tenantry(bed: &Bed) -> (tempfile::TempDir, Connection, Client) {
+    let accounts: Api<ServiceAccount> = Api::namespaced(bed.client.clone(), "tenantry");
+    let asked: TokenRequest = serde_json::from_value(json!({ "metadata": {}, "spec": { "audiences": [] } })).unwrap();
+    let token = accounts.create_token_request("tenantry", &PostParams::default(), &asked).await.unwrap();
+    let mut file = Kubeconfig::read_from(&bed.kubeconfig).unwrap();
+    let user = json!([{ "name": "u", "user": { "token": token.status.unwrap().token } }]);
+    file.auth_infos = serde_json::from_value(user).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeconfig");
+    let cluster = serde_json::to_value(&file).unwrap();
+    std::fs::write(&path, cluster.to_string()).unwrap();
+    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+    let options = Options { kubeconfig: Some(path), ..Options::default() };
+    (folder, Connection::open(&options).await.unwrap(), Client::try_from(config).unwrap())
+}
+
+fn is_forbidden<T: std::fmt::Debug>(answer: Result<T, kube::Error>) {
+    match answer {
+        Err(kube::Error::Api(status)) => assert_eq!(status.code, 403, "{status:?}"),
+        other => panic!("it was not forbidden: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_role_is_enough_and_no_more() {
+    let Some(bed) = bed("rights").await else { return };
+    install(&bed).await;
+    bed.deploy("web", 2, &[]).await;
+    let (_folder, connection, client) = as_tenantry(&bed).await;
+
+    let lease =
+        KubernetesLease::new(&connection, "tenantry", "tenantry-rights", "test", std::time::Duration::from_secs(5));
+    let epoch = lease.hold().await.unwrap().unwrap();
+    let cluster = KubernetesCluster::watch(connection.clone(), "test");
+    let state = settled(&cluster, &bed.sought(Pick::Name("web".into())), 2).await;
+    cluster.scale(&bed.request(&state, 3, epoch)).await.unwrap();
+    assert_eq!(bed.replicas("web").await, 3);
+    lease.release().await.unwrap();
+    for permission in permissions(&connection).await.unwrap() {
+        // The lease is granted in its own namespace only.
+        assert!(permission.allowed || permission.what.ends_with("leases"), "{permission:?}");
+    }
+
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), &bed.namespace);
+    is_forbidden(deployments.delete("web", &DeleteParams::default()).await);
+    let image = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "main", "image": "evil" }] } } } });
+    is_forbidden(deployments.patch("web", &PatchParams::default(), &Patch::Strategic(&image)).await);
+    is_forbidden(Api::<Secret>::all(client.clone()).list(&ListParams::default()).await);
+    is_forbidden(Api::<ConfigMap>::all(client.clone()).list(&ListParams::default()).await);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &bed.namespace);
+    is_forbidden(pods.delete("any", &DeleteParams::default()).await);
+    bed.end().await;
+}
