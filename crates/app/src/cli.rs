@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use tenantry_domain::id::{TenantId, WorkloadKey};
 use tenantry_domain::unit::Span;
 
-use crate::commands::{config, demo};
+use crate::commands::{config, demo, up};
 use crate::output::Format;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
@@ -39,6 +39,8 @@ pub(crate) struct Common {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the server: the control loop and what it needs
+    Up(Box<up::Up>),
     /// Show a dozen simulated tenants being scaled, beside HPA
     Demo(demo::Demo),
     /// Declare what tenants get: validate, apply, explain, history, rollback

@@ -7,6 +7,7 @@ mod get;
 mod intervene;
 mod status;
 pub(crate) mod top;
+pub(crate) mod up;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ use crate::terminal;
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let common = cli.common;
     match cli.command {
+        Command::Up(up) => up::run(&common, *up).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Config(command) => config::run(&common, command).await,
         Command::Get(command) => get::run(&common, command).await,

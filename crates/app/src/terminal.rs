@@ -8,7 +8,6 @@ pub(crate) fn is_interactive() -> bool {
     std::io::stdout().is_terminal()
 }
 
-
 /// Writes a line to the standard output. A reader that has gone, such as `head`, ends the program in peace.
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();

@@ -25,6 +25,9 @@ use crate::ports::metrics::MetricsSource;
 use crate::ports::store::{Store, StoreError};
 use crate::status::ControllerStatus;
 
+/// What is wrong around the driver, by what it is about; shown with its own troubles.
+pub type Notices = Arc<std::sync::Mutex<std::collections::BTreeMap<String, String>>>;
+
 /// The outside worlds of a driver.
 #[derive(Clone)]
 pub struct Ports {
@@ -67,6 +70,8 @@ pub struct Options {
     pub keep_changes: Span,
     /// Most records kept for a workload.
     pub records_per_workload: u64,
+    /// What others want to be shown.
+    pub notices: Notices,
 }
 
 /// Where declared workloads come from.
@@ -214,6 +219,9 @@ impl Driver {
     }
 
     fn status(&self, took: Span, leading: bool) -> ControllerStatus {
+        let notices = self.options.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut troubles = self.troubles.clone();
+        troubles.extend(notices.values().cloned());
         ControllerStatus {
             holder: self.options.holder.clone(),
             at: self.now(),
@@ -225,7 +233,7 @@ impl Driver {
             took,
             workloads: self.fleet.len(),
             failed_queries: self.failed_queries.clone(),
-            troubles: self.troubles.clone(),
+            troubles,
         }
     }
 }

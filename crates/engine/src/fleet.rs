@@ -18,7 +18,7 @@ use tenantry_workflow::patience::Patience;
 use tenantry_workflow::vigil::Vigil;
 
 use crate::ports::store::{Intervention, Kept};
-use crate::status::WorkloadStatus;
+use crate::status::{STATUS, WorkloadStatus};
 
 /// Name under which a workload's memory is kept.
 pub(crate) const MEMORY: &str = "memory";
@@ -87,7 +87,8 @@ pub struct Fleet {
 
 impl Fleet {
     /// Takes over the declared workloads: new ones begin, changed ones go on with their memory, others are forgotten.
-    pub fn declare(&mut self, specs: impl IntoIterator<Item = WorkloadSpec>) {
+    /// What was kept of those is named, to be dropped.
+    pub fn declare(&mut self, specs: impl IntoIterator<Item = WorkloadSpec>) -> Vec<(WorkloadKey, String)> {
         let mut before = std::mem::take(&mut self.entries);
         for spec in specs {
             let mut entry = before.remove(&spec.key).unwrap_or_else(|| Entry::new(spec.clone()));
@@ -99,6 +100,12 @@ impl Fleet {
             }
             self.entries.insert(entry.spec.key.clone(), entry);
         }
+        let gone = before.into_iter().flat_map(|(key, entry)| {
+            let models = entry.models.into_keys().map(|signal| format!("{MODEL}{signal}"));
+            let parts: Vec<String> = models.chain([MEMORY.to_owned(), STATUS.to_owned()]).collect();
+            parts.into_iter().map(move |part| (key.clone(), part))
+        });
+        gone.collect()
     }
 
     /// Takes over what people asked; what is not named is asked no longer.
@@ -111,6 +118,12 @@ impl Fleet {
                 entry.intervention = intervention;
             }
         }
+    }
+
+    /// What an earlier run kept of workloads that are no longer declared, to be dropped.
+    pub(crate) fn strangers(&self, kept: &[Kept]) -> Vec<(WorkloadKey, String)> {
+        let strange = kept.iter().filter(|row| !self.entries.contains_key(&row.key));
+        strange.map(|row| (row.key.clone(), row.part.clone())).collect()
     }
 
     /// How many workloads there are.

@@ -6,6 +6,7 @@ pub mod collect;
 mod decide;
 pub mod driver;
 mod fleet;
+pub mod lease;
 pub mod ports;
 pub mod record;
 pub mod scope;

@@ -199,7 +199,12 @@ impl ControlStore for MemoryStore {
     async fn keep(&self, kept: &[Kept]) -> Stored<()> {
         let mut rows = self.write("keep state")?;
         for row in kept {
-            rows.kept.insert((row.key.clone(), row.part.clone()), row.clone());
+            let place = (row.key.clone(), row.part.clone());
+            if row.bytes.is_empty() {
+                rows.kept.remove(&place)
+            } else {
+                rows.kept.insert(place, row.clone())
+            };
         }
         Ok(())
     }

@@ -73,7 +73,8 @@ impl Driver {
         let cold = self.config_version.is_none();
         match (self.declared.workloads().await, self.ports.store.interventions(&Scope::platform()).await) {
             (Ok(specs), Ok(asked)) => {
-                self.fleet.declare(specs);
+                let gone = self.fleet.declare(specs);
+                self.upkeep.drop_later(gone);
                 self.fleet.intervene(asked);
                 self.config_version = Some(version);
                 info!(workloads = self.fleet.len(), version, "configuration taken over");
@@ -88,9 +89,10 @@ impl Driver {
     }
 
     async fn warm_up(&mut self) {
-        for part in [crate::fleet::MEMORY, crate::fleet::MODEL] {
+        for part in [crate::fleet::MEMORY, crate::fleet::MODEL, crate::status::STATUS] {
             match self.ports.store.kept(&Scope::platform(), part).await {
                 Ok(kept) => {
+                    self.upkeep.drop_later(self.fleet.strangers(&kept));
                     for complaint in self.fleet.restore(kept) {
                         warn!("{complaint}");
                     }

@@ -1,5 +1,6 @@
 //! What a controller does beside deciding: keep statuses and models, and let old records go.
 
+use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Span;
 
@@ -21,6 +22,14 @@ pub(super) struct Upkeep {
     models_at: Option<Timestamp>,
     pruned_at: Option<Timestamp>,
     part: u64,
+    /// What is kept and no longer needed.
+    dropping: Vec<(WorkloadKey, String)>,
+}
+
+impl Upkeep {
+    pub(super) fn drop_later(&mut self, gone: Vec<(WorkloadKey, String)>) {
+        self.dropping.extend(gone);
+    }
 }
 
 fn due(last: &mut Option<Timestamp>, now: Timestamp, every: Span) -> bool {
@@ -47,6 +56,10 @@ impl Driver {
         if !leading {
             return;
         }
+        let gone = std::mem::take(&mut self.upkeep.dropping);
+        // Empty bytes drop what was kept.
+        let drop = |(key, part)| Kept { key, part, bytes: Vec::new(), at: now };
+        self.write(gone.into_iter().map(drop).collect()).await;
         let every = Span::from_millis(self.options.keep_models_every.as_millis() / PARTS);
         let first = self.upkeep.models_at.is_none();
         if due(&mut self.upkeep.models_at, now, every) && !first {

@@ -18,18 +18,13 @@ const SHIPPED: &str = include_str!("../../../../deploy/kubernetes/rbac.yaml");
 
 /// Applies the shipped file as an operator would.
 async fn install(bed: &Bed) {
-    let namespace: Namespace = serde_json::from_value(json!({
-        "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "tenantry" }
-    }))
-    .unwrap();
-    let params = PatchParams::apply("test").force();
-    Api::<Namespace>::all(bed.client.clone()).patch("tenantry", &params, &Patch::Apply(&namespace)).await.unwrap();
     for text in SHIPPED.split("\n---\n") {
         let object: Value = serde_saphyr::from_str(text).unwrap();
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         let patch = Patch::Apply(&object);
         let client = bed.client.clone();
         let applied = match object["kind"].as_str().unwrap() {
+            "Namespace" => apply(&Api::<Namespace>::all(client), &name, &patch).await,
             "ServiceAccount" => apply(&Api::<ServiceAccount>::namespaced(client, "tenantry"), &name, &patch).await,
             "ClusterRole" => apply(&Api::<ClusterRole>::all(client), &name, &patch).await,
             "ClusterRoleBinding" => apply(&Api::<ClusterRoleBinding>::all(client), &name, &patch).await,

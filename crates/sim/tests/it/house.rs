@@ -100,6 +100,7 @@ pub(crate) fn options(holder: &str) -> Options {
         keep_holds: Span::from_secs(86_400),
         keep_changes: Span::from_secs(86_400),
         records_per_workload: 100_000,
+        notices: Default::default(),
     }
 }
 

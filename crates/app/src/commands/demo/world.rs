@@ -76,6 +76,7 @@ fn options(keep_status_every: Span) -> anyhow::Result<Options> {
         keep_holds: DAY,
         keep_changes: DAY,
         records_per_workload: 500,
+        notices: Default::default(),
     })
 }
 

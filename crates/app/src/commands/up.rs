@@ -1,0 +1,163 @@
+//! `tenantry up`: the server.
+
+mod folder;
+mod settings;
+mod sources;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tenantry_domain::unit::Span;
+use tenantry_engine::driver::{Driver, Notices, Options, Ports};
+use tenantry_engine::lease::StoreLease;
+use tenantry_engine::ports::Clock as _;
+use tenantry_engine::ports::cluster::Lease;
+use tenantry_engine::tenants::Tenants;
+use tenantry_forecast::Settings as ForecastSettings;
+use tenantry_operator::{ConnectError, Connection, KubernetesCluster, KubernetesLease};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Common;
+use crate::place;
+use crate::time::SystemClock;
+use settings::{LeaseKind, LogFormat, Mode, Resolved};
+
+pub(crate) use settings::Up;
+
+/// Name of the lease, wherever it is.
+const LEASE: &str = "tenantry";
+/// An API server that does not answer at the start is asked again after so long.
+const KNOCK_EVERY: Duration = Duration::from_secs(3);
+
+pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> {
+    let began = Instant::now();
+    let settings = asked.resolve(common.store.clone())?;
+    log(&settings)?;
+    let mut ends = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    let store = place::open(settings.store.as_deref()).await?;
+    let tenants = Tenants::new(store.clone());
+    let notices = Notices::default();
+    let watching = match &settings.config {
+        Some(folder) => Some(folder::watch(folder.clone(), tenants.clone(), Arc::clone(&notices)).await?),
+        None => None,
+    };
+    let metrics = sources::sources(&settings)?;
+    let Some(connection) = connect(&settings, &mut ends).await? else { return Ok(ExitCode::SUCCESS) };
+    info!(url = connection.url, version = connection.version, "Kubernetes answers");
+    let clock = Arc::new(SystemClock);
+    let lease: Arc<dyn Lease> = match settings.lease {
+        LeaseKind::Kubernetes => Arc::new(KubernetesLease::new(
+            &connection,
+            &settings.lease_namespace,
+            &lease_name(settings.mode),
+            &settings.holder,
+            settings.lease_term.as_duration(),
+        )),
+        LeaseKind::Store => {
+            let name = lease_name(settings.mode);
+            Arc::new(StoreLease::new(store.clone(), clock.clone(), &name, &settings.holder, settings.lease_term))
+        }
+    };
+    let ports = Ports {
+        clock: clock.clone(),
+        store: store.clone(),
+        cluster: Arc::new(KubernetesCluster::watch(connection, &settings.holder)),
+        metrics,
+        lease,
+    };
+    let mut driver = Driver::new(ports, Arc::new(tenants), options(&settings, notices)?);
+    let mut told = false;
+    loop {
+        // A cycle that has begun is finished: what was recorded is applied and settled.
+        let turn = driver.turn().await;
+        if !told {
+            told = true;
+            let mode = if settings.mode == Mode::Observe { "observes and writes nothing" } else { "acts" };
+            info!(
+                workloads = driver.fleet().len(),
+                millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                store = store.describe(),
+                mode,
+                "ready"
+            );
+        }
+        let Some(wake) = turn.wake else { break };
+        let sleep = wake.since(clock.now()).min(settings.cycle).as_duration();
+        let [terminated, interrupted] = &mut ends;
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            _ = terminated.recv() => break,
+            _ = interrupted.recv() => break,
+        }
+    }
+    info!("ending: what was learned is kept, and the lease given up");
+    driver.stop().await;
+    drop(watching);
+    store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Those who only observe do not keep those who act waiting.
+fn lease_name(mode: Mode) -> String {
+    match mode {
+        Mode::Act => LEASE.to_owned(),
+        Mode::Observe => format!("{LEASE}-observe"),
+    }
+}
+
+fn log(settings: &Resolved) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&settings.log)
+        .with_context(|| format!("`{}` is no log filter; try `info`", settings.log))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let set = match settings.log_format {
+        LogFormat::Text => {
+            builder.with_target(false).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init()
+        }
+        LogFormat::Json => builder.json().try_init(),
+    };
+    set.map_err(|error| anyhow::anyhow!("the log could not be set up: {error}"))
+}
+
+/// Connects; a server that does not answer yet is waited for, and a signal ends the waiting.
+async fn connect(
+    settings: &Resolved,
+    ends: &mut [tokio::signal::unix::Signal; 2],
+) -> anyhow::Result<Option<Connection>> {
+    loop {
+        match Connection::open(&settings.kubernetes).await {
+            Ok(connection) => return Ok(Some(connection)),
+            Err(error @ ConnectError::Configuration { .. }) => return Err(error.into()),
+            Err(error) => warn!(%error, "trying again"),
+        }
+        let [terminated, interrupted] = ends;
+        tokio::select! {
+            () = tokio::time::sleep(KNOCK_EVERY) => {}
+            _ = terminated.recv() => return Ok(None),
+            _ = interrupted.recv() => return Ok(None),
+        }
+    }
+}
+
+fn options(settings: &Resolved, notices: Notices) -> anyhow::Result<Options> {
+    let season = settings.season.map(|season| season.as_millis_i64());
+    Ok(Options {
+        holder: settings.holder.clone(),
+        acts: settings.mode == Mode::Act,
+        period: settings.cycle,
+        lease_term: settings.lease_term,
+        concurrency: settings.concurrency,
+        forecast: ForecastSettings::new(settings.forecast_step.as_millis_i64(), season)
+            .context("--forecast-step and --season do not fit together")?,
+        repeat_holds_after: Span::from_secs(600),
+        keep_status_every: settings.cycle.min(Span::from_secs(5)),
+        keep_models_every: Span::from_secs(300),
+        keep_holds: settings.keep_holds,
+        keep_changes: settings.keep_changes,
+        records_per_workload: 10_000,
+        notices,
+    })
+}

@@ -1,0 +1,281 @@
+//! What the server is told: by flags, by the environment, by a file; the earlier wins.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use tenantry_domain::unit::Span;
+use tenantry_operator::Options as KubernetesOptions;
+
+/// Whether changes are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    /// Set sizes
+    Act,
+    /// Write nothing to the cluster, and record what would have been done
+    Observe,
+}
+
+/// Where the lease is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LeaseKind {
+    /// A Lease object of the cluster
+    Kubernetes,
+    /// A row in the store
+    Store,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// The flags. Each has a variable `TENANTRY_NAME`, and a key `name` in the settings file.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[command(after_help = "Examples:
+  tenantry up --mode observe --prometheus http://prometheus:9090
+  tenantry up --config ./tenants --prometheus http://prometheus:9090
+  tenantry up --settings /etc/tenantry/settings.yaml
+  TENANTRY_STORE=postgres://tenantry@db/tenantry tenantry up --prometheus eu=http://prom-eu:9090 --prometheus us=http://prom-us:9090
+
+A settings file has the flags' names as keys:
+  config: /etc/tenantry/tenants
+  prometheus: [http://prometheus:9090]
+  cycle: 5s")]
+pub(crate) struct Up {
+    /// A file with these settings
+    #[arg(long, env = "TENANTRY_SETTINGS", value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) settings: Option<PathBuf>,
+    /// The store, as for every command
+    #[arg(skip)]
+    pub(crate) store: Option<String>,
+    /// A folder of documents, such as a Git checkout, that is watched and the only source of its tenants
+    #[arg(long, env = "TENANTRY_CONFIG", value_name = "DIR")]
+    pub(crate) config: Option<PathBuf>,
+    /// Whether to set sizes [default: act]
+    #[arg(long, env = "TENANTRY_MODE", value_enum)]
+    pub(crate) mode: Option<Mode>,
+    /// A server of Prometheus' query API; several are asked as one
+    #[arg(long, env = "TENANTRY_PROMETHEUS", value_name = "[NAME=]URL", value_delimiter = ',')]
+    pub(crate) prometheus: Vec<String>,
+    /// File with a bearer token for Prometheus
+    #[arg(long, env = "TENANTRY_PROMETHEUS_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) prometheus_token_file: Option<PathBuf>,
+    /// User for Prometheus
+    #[arg(long, env = "TENANTRY_PROMETHEUS_USER", value_name = "NAME")]
+    pub(crate) prometheus_user: Option<String>,
+    /// File with the user's password
+    #[arg(long, env = "TENANTRY_PROMETHEUS_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) prometheus_password_file: Option<PathBuf>,
+    /// PEM file of the authorities that Prometheus' certificate may be of
+    #[arg(long, env = "TENANTRY_PROMETHEUS_CA", value_name = "FILE")]
+    pub(crate) prometheus_ca: Option<PathBuf>,
+    /// PEM file of a client certificate for Prometheus
+    #[arg(long, env = "TENANTRY_PROMETHEUS_CERT", value_name = "FILE")]
+    pub(crate) prometheus_cert: Option<PathBuf>,
+    /// PEM file of its key
+    #[arg(long, env = "TENANTRY_PROMETHEUS_KEY", value_name = "FILE")]
+    pub(crate) prometheus_key: Option<PathBuf>,
+    /// A header for Prometheus, such as `X-Scope-OrgID=team`
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) prometheus_header: Vec<String>,
+    /// The kubeconfig [default: KUBECONFIG, ~/.kube/config, or the pod's service account]
+    #[arg(long, env = "TENANTRY_KUBECONFIG", value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The context in it [default: the current one]
+    #[arg(long, env = "TENANTRY_CONTEXT", value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Look at this namespace only
+    #[arg(long, env = "TENANTRY_NAMESPACE", value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// From one look to the next [default: 10s]
+    #[arg(long, env = "TENANTRY_CYCLE", value_name = "SPAN")]
+    pub(crate) cycle: Option<Span>,
+    /// Requests under way at once [default: 64]
+    #[arg(long, env = "TENANTRY_CONCURRENCY", value_name = "N")]
+    pub(crate) concurrency: Option<usize>,
+    /// Where the lease is that makes this the only controller [default: kubernetes]
+    #[arg(long, env = "TENANTRY_LEASE", value_enum)]
+    pub(crate) lease: Option<LeaseKind>,
+    /// Namespace of the lease [default: tenantry]
+    #[arg(long, env = "TENANTRY_LEASE_NAMESPACE", value_name = "NAME")]
+    pub(crate) lease_namespace: Option<String>,
+    /// Who this controller is [default: host name and process]
+    #[arg(long, env = "TENANTRY_HOLDER", value_name = "NAME")]
+    pub(crate) holder: Option<String>,
+    /// Samples are folded into steps of this length before they are learned [default: 1m]
+    #[arg(long, env = "TENANTRY_FORECAST_STEP", value_name = "SPAN")]
+    pub(crate) forecast_step: Option<Span>,
+    /// Length of the pattern that comes back [default: 1d]
+    #[arg(long, env = "TENANTRY_SEASON", value_name = "SPAN")]
+    pub(crate) season: Option<Span>,
+    /// How long decisions that changed nothing are kept [default: 7d]
+    #[arg(long, env = "TENANTRY_KEEP_HOLDS", value_name = "SPAN")]
+    pub(crate) keep_holds: Option<Span>,
+    /// How long decisions that changed something are kept [default: 90d]
+    #[arg(long, env = "TENANTRY_KEEP_CHANGES", value_name = "SPAN")]
+    pub(crate) keep_changes: Option<Span>,
+    /// What is logged, such as `info` or `tenantry_engine=debug` [default: info]
+    #[arg(long, env = "TENANTRY_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// How the log is written [default: text]
+    #[arg(long, env = "TENANTRY_LOG_FORMAT", value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// A server of Prometheus' query API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) name: String,
+    pub(crate) url: String,
+}
+
+/// The settings with nothing left open.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) store: Option<String>,
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) mode: Mode,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) flags: Up,
+    pub(crate) kubernetes: KubernetesOptions,
+    pub(crate) cycle: Span,
+    pub(crate) concurrency: usize,
+    pub(crate) lease: LeaseKind,
+    pub(crate) lease_namespace: String,
+    pub(crate) lease_term: Span,
+    pub(crate) holder: String,
+    pub(crate) forecast_step: Span,
+    pub(crate) season: Option<Span>,
+    pub(crate) keep_holds: Span,
+    pub(crate) keep_changes: Span,
+    pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+}
+
+impl Up {
+    /// Lays the flags over the file and the file over the defaults.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and values that cannot be.
+    pub(crate) fn resolve(self, store: Option<String>) -> anyhow::Result<Resolved> {
+        let file = self.settings.as_deref().map(read).transpose()?.unwrap_or_default();
+        let over = self.over(file);
+        let cycle = over.cycle.unwrap_or(Span::from_secs(10));
+        if !(500..=600_000).contains(&cycle.as_millis()) {
+            bail!("a cycle of {cycle} cannot be: it must be 500ms to 10m");
+        }
+        let servers = over.prometheus.iter().map(|text| server(text)).collect::<anyhow::Result<Vec<_>>>()?;
+        let host = std::fs::read_to_string("/etc/hostname").map(|name| name.trim().to_owned()).unwrap_or_default();
+        let holder = over
+            .holder
+            .clone()
+            .unwrap_or_else(|| format!("{}-{}", if host.is_empty() { "tenantry" } else { &host }, std::process::id()));
+        Ok(Resolved {
+            store: store.or_else(|| over.store.clone()),
+            config: over.config.clone(),
+            mode: over.mode.unwrap_or(Mode::Act),
+            servers,
+            kubernetes: KubernetesOptions {
+                kubeconfig: over.kubeconfig.clone(),
+                context: over.context.clone(),
+                namespace: over.namespace.clone(),
+                ..KubernetesOptions::default()
+            },
+            cycle,
+            concurrency: over.concurrency.unwrap_or(64).clamp(1, 1024),
+            lease: over.lease.unwrap_or(LeaseKind::Kubernetes),
+            lease_namespace: over.lease_namespace.clone().unwrap_or_else(|| "tenantry".to_owned()),
+            // Two missed renewals are borne before another takes over.
+            lease_term: Span::from_millis((cycle.as_millis() * 3).max(15_000)),
+            holder,
+            forecast_step: over.forecast_step.unwrap_or(Span::from_secs(60)),
+            season: over.season,
+            keep_holds: over.keep_holds.unwrap_or(Span::from_secs(7 * 86_400)),
+            keep_changes: over.keep_changes.unwrap_or(Span::from_secs(90 * 86_400)),
+            log: over.log.clone().unwrap_or_else(|| "info".to_owned()),
+            log_format: over.log_format.unwrap_or(LogFormat::Text),
+            flags: over,
+        })
+    }
+
+    fn over(self, file: Self) -> Self {
+        let list = |own: Vec<String>, other: Vec<String>| if own.is_empty() { other } else { own };
+        Self {
+            settings: self.settings,
+            store: self.store.or(file.store),
+            config: self.config.or(file.config),
+            mode: self.mode.or(file.mode),
+            prometheus: list(self.prometheus, file.prometheus),
+            prometheus_token_file: self.prometheus_token_file.or(file.prometheus_token_file),
+            prometheus_user: self.prometheus_user.or(file.prometheus_user),
+            prometheus_password_file: self.prometheus_password_file.or(file.prometheus_password_file),
+            prometheus_ca: self.prometheus_ca.or(file.prometheus_ca),
+            prometheus_cert: self.prometheus_cert.or(file.prometheus_cert),
+            prometheus_key: self.prometheus_key.or(file.prometheus_key),
+            prometheus_header: list(self.prometheus_header, file.prometheus_header),
+            kubeconfig: self.kubeconfig.or(file.kubeconfig),
+            context: self.context.or(file.context),
+            namespace: self.namespace.or(file.namespace),
+            cycle: self.cycle.or(file.cycle),
+            concurrency: self.concurrency.or(file.concurrency),
+            lease: self.lease.or(file.lease),
+            lease_namespace: self.lease_namespace.or(file.lease_namespace),
+            holder: self.holder.or(file.holder),
+            forecast_step: self.forecast_step.or(file.forecast_step),
+            season: self.season.or(file.season),
+            keep_holds: self.keep_holds.or(file.keep_holds),
+            keep_changes: self.keep_changes.or(file.keep_changes),
+            log: self.log.or(file.log),
+            log_format: self.log_format.or(file.log_format),
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Up> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    serde_saphyr::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+}
+
+fn server(text: &str) -> anyhow::Result<Server> {
+    let (name, url) = match text.split_once('=') {
+        // A `=` further on belongs to the address.
+        Some((name, url)) if !name.contains(['/', ':']) => (name, url),
+        _ => ("prometheus", text),
+    };
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        bail!("`{text}` is no server: write it as `http://HOST:PORT` or `NAME=http://HOST:PORT`");
+    }
+    Ok(Server { name: name.to_owned(), url: url.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_laid_over_the_file_and_the_file_over_the_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.yaml");
+        std::fs::write(&path, "cycle: 5s\nmode: observe\nprometheus: [eu=http://eu:9090]\n").unwrap();
+        let flags = Up { settings: Some(path.clone()), cycle: Some(Span::from_secs(2)), ..Up::default() };
+        let resolved = flags.resolve(None).unwrap();
+        assert_eq!((resolved.cycle, resolved.mode), (Span::from_secs(2), Mode::Observe));
+        assert_eq!(resolved.servers, [Server { name: "eu".to_owned(), url: "http://eu:9090".to_owned() }]);
+        std::fs::write(&path, "cylce: 5s\n").unwrap();
+        let wrong = Up { settings: Some(path), ..Up::default() }.resolve(None).unwrap_err().to_string();
+        assert!(wrong.contains("cylce"), "{wrong}");
+        let never = Up { cycle: Some(Span::from_millis(1)), ..Up::default() }.resolve(None).unwrap_err();
+        assert!(never.to_string().contains("500ms to 10m"));
+    }
+}
