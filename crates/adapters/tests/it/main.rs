@@ -1,0 +1,5 @@
+//! Metrics sources against a real Prometheus, and against a server that misbehaves.
+
+mod faults;
+mod prometheus;
+mod server;
