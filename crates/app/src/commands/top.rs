@@ -89,7 +89,7 @@ pub(crate) async fn run(common: &Common, command: Top) -> anyhow::Result<ExitCod
 pub(crate) async fn plain(feed: &Feed) -> anyhow::Result<String> {
     let picture = feed.picture(None).await?;
     let height = u16::try_from(picture.workloads.len() + picture.banner.len() + 8).unwrap_or(200).min(200);
-    let mut screen = Screen::default();
+    let mut screen = Screen::without_keys();
     screen.show(picture);
     let mut terminal = Terminal::new(TestBackend::new(PLAIN_WIDTH, height)).context("no picture could be drawn")?;
     terminal.draw(|frame| draw::draw(frame, &mut screen)).context("no picture could be drawn")?;

@@ -160,20 +160,7 @@ impl Tenants {
                 notes: is_bad.cloned().unwrap_or_else(|| notes(found, key)),
             });
         }
-        for key in removed {
-            let head = found.heads.get(key);
-            let (owner, digest) = (how.owner.clone(), String::new());
-            let based_on = head.map_or(0, |head| head.number);
-            changes.push(Change { key: key.clone(), based_on, owner, body: None, digest });
-            applied.push(Applied {
-                document: key.to_string(),
-                source: String::new(),
-                did: Did::Removed,
-                revision: Some(based_on),
-                changes: Vec::new(),
-                notes: Vec::new(),
-            });
-        }
+        remove(removed, found, &how.owner, &mut changes, &mut applied);
         if !how.dry_run && !changes.is_empty() {
             let revisions = self.store.revise(&changes, &how.by).await?;
             let numbers: BTreeMap<String, u64> =
@@ -191,6 +178,28 @@ impl Tenants {
             Some(number) => Ok(number),
             None => Ok(self.store.head(&Scope::platform(), key).await?.map_or(0, |head| head.number)),
         }
+    }
+}
+
+/// Documents that are to go.
+fn remove(
+    removed: &[DocumentKey],
+    found: &Declarations,
+    owner: &Owner,
+    changes: &mut Vec<Change>,
+    applied: &mut Vec<Applied>,
+) {
+    for key in removed {
+        let based_on = found.heads.get(key).map_or(0, |head| head.number);
+        changes.push(Change { key: key.clone(), based_on, owner: owner.clone(), body: None, digest: String::new() });
+        applied.push(Applied {
+            document: key.to_string(),
+            source: String::new(),
+            did: Did::Removed,
+            revision: Some(based_on),
+            changes: Vec::new(),
+            notes: Vec::new(),
+        });
     }
 }
 

@@ -9,6 +9,9 @@ use tenantry_sim::load::{Load, Shape};
 /// A series must be this long to be worth replaying.
 const VALUES_MIN: usize = 288;
 
+/// A series that hardly moves, such as a cluster's memory, is no load to scale by.
+const SPREAD_MIN: f64 = 0.05;
+
 /// Loads with a mean of 1, and what they are.
 pub(super) struct Loads {
     pub(super) loads: Vec<Load>,
@@ -36,7 +39,7 @@ pub(super) fn loads(folder: Option<&Path>, seed: u64) -> anyhow::Result<Loads> {
     }
     let shape = |number: u64| Shape {
         seed: seed.wrapping_mul(1000).wrapping_add(number),
-        daily: [0.6, 0.4, 0.7, 0.3][(number % 4) as usize % 4],
+        daily: if number.is_multiple_of(2) { 0.6 } else { 0.35 },
         weekly: 0.25,
         trend: 0.02,
         noise: 0.06,
@@ -67,11 +70,14 @@ fn recorded(folder: &Path) -> anyhow::Result<Vec<Load>> {
     Ok(loads)
 }
 
-/// The numeric columns of a file, each with a mean of 1. Files differ in how they write times; rows are taken to be
-/// evenly spaced, five minutes apart where the times do not say.
+/// The columns of a file that move, each with a mean of 1. Rows are evenly spaced, five minutes apart where there is no
+/// column of times, which comes first where there is one.
 fn columns(file: &Path) -> anyhow::Result<Vec<Load>> {
     let shown = file.display();
     let mut reader = csv::Reader::from_path(file).with_context(|| format!("{shown} cannot be read"))?;
+    let head = reader.headers().with_context(|| format!("{shown} is not CSV"))?.clone();
+    let named = |name: &str| head.get(0).is_some_and(|first| first.to_ascii_lowercase().contains(name));
+    let first = usize::from(named("time") || named("date"));
     let mut values: Vec<Vec<f64>> = Vec::new();
     let mut times: Vec<jiff::Timestamp> = Vec::new();
     for row in reader.records() {
@@ -81,7 +87,7 @@ fn columns(file: &Path) -> anyhow::Result<Vec<Load>> {
         {
             times.push(time);
         }
-        for (place, cell) in row.iter().skip(1).enumerate() {
+        for (place, cell) in row.iter().skip(first).enumerate() {
             if values.len() <= place {
                 values.push(Vec::new());
             }
@@ -99,8 +105,10 @@ fn columns(file: &Path) -> anyhow::Result<Vec<Load>> {
     let mut loads = Vec::new();
     for column in values {
         #[expect(clippy::cast_precision_loss, reason = "a count of rows")]
-        let mean = column.iter().sum::<f64>() / column.len().max(1) as f64;
-        if column.len() >= VALUES_MIN && mean > 0.0 {
+        let count = column.len().max(1) as f64;
+        let mean = column.iter().sum::<f64>() / count;
+        let spread = column.iter().map(|value| (value - mean).abs()).sum::<f64>() / count / mean.max(f64::MIN_POSITIVE);
+        if column.len() >= VALUES_MIN && spread > SPREAD_MIN {
             loads.push(Load::recorded(step, column).scaled(1.0 / mean));
         }
     }

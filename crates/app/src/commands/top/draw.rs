@@ -79,6 +79,9 @@ fn head_lines(picture: &Picture) -> Vec<Line<'static>> {
 }
 
 fn foot_line(screen: &Screen) -> Line<'static> {
+    if screen.still {
+        return Line::default();
+    }
     if screen.typing {
         return Line::from(format!("filter: {}▏", screen.filter)).yellow();
     }

@@ -63,10 +63,17 @@ pub(crate) struct Screen {
     pub(crate) typing: bool,
     pub(crate) selected: usize,
     pub(crate) scrolled: u16,
+    /// Nobody can press a key.
+    pub(crate) still: bool,
     open: Option<WorkloadKey>,
 }
 
 impl Screen {
+    /// A screen that nobody can press a key at.
+    pub(crate) fn without_keys() -> Self {
+        Self { still: true, ..Self::default() }
+    }
+
     pub(crate) fn show(&mut self, picture: Picture) {
         self.picture = Some(picture);
         self.selected = self.selected.min(self.rows().len().saturating_sub(1));
@@ -112,7 +119,7 @@ impl Screen {
             }
             KeyCode::Up | KeyCode::Char('k') if self.open.is_some() => self.scrolled = self.scrolled.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') if self.open.is_some() => {
-                self.scrolled = self.scrolled.saturating_add(1)
+                self.scrolled = self.scrolled.saturating_add(1);
             }
             KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') => {

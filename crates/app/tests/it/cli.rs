@@ -1,0 +1,411 @@
+use expect_test::{Expect, expect};
+
+use crate::tenantry::Tenantry;
+
+const ACME: &str = "tenant_config:
+  tier: gold
+  autoscaling:
+    strategy: predictive
+    max_replicas: 50
+    metrics: { cpu_threshold: 70 }
+  workloads: { api: {} }
+";
+const GOLD: &str = "tier_config:\n  autoscaling: { min_replicas: 3 }\n";
+
+fn check(tenantry: &Tenantry, line: &str, expected: &Expect) {
+    expected.assert_eq(&tenantry.says(line));
+}
+
+fn declared() -> Tenantry {
+    let tenantry = Tenantry::new();
+    tenantry.write("tenants/acme.yaml", ACME);
+    tenantry.write("tenants/gold.yaml", GOLD);
+    assert!(tenantry.run("config apply tenants -m first").status.success());
+    tenantry
+}
+
+#[test]
+fn documents_are_applied_as_revisions_compared_and_rolled_back() {
+    let tenantry = Tenantry::new();
+    tenantry.write("tenants/acme.yaml", ACME);
+    tenantry.write("tenants/gold.yaml", GOLD);
+    check(
+        &tenantry,
+        "config validate tenants",
+        &expect![[r#"
+        2 documents are right
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config apply tenants -m first --dry-run",
+        &expect![[r#"
+        created    tenant `acme` tenants/acme.yaml
+        created    tier `gold` tenants/gold.yaml
+        nothing was changed; it would be: 2 created, 0 changed, 0 unchanged
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config apply tenants -m first",
+        &expect![[r#"
+        created    tenant `acme` tenants/acme.yaml (revision 1)
+        created    tier `gold` tenants/gold.yaml (revision 1)
+        2 created, 0 changed, 0 unchanged
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config apply tenants -m again",
+        &expect![[r#"
+        0 created, 0 changed, 2 unchanged
+        exit 0
+    "#]],
+    );
+    tenantry.write("tenants/acme.yaml", &ACME.replace("50", "80"));
+    check(
+        &tenantry,
+        "config apply tenants/acme.yaml -m larger",
+        &expect![[r#"
+        changed    tenant `acme` tenants/acme.yaml (revision 2)
+                     autoscaling.max_replicas: 50 → 80
+        0 created, 1 changed, 0 unchanged
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config history acme",
+        &expect![[r#"
+        REVISION  WHEN                  AUTHOR  REASON
+        2         (an instant)          ada     larger
+        1         (an instant)          ada     first
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config diff acme",
+        &expect![[r#"
+        tenant `acme`, revision 1 to 2
+          autoscaling.max_replicas: 50 → 80
+        exit 3
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config explain acme autoscaling.max_replicas",
+        &expect![[r#"
+        FIELD                     VALUE  LAYER        SET IN
+        autoscaling.max_replicas  80     tenant acme  tenants/acme.yaml:5
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config rollback acme 1 -m back",
+        &expect![[r#"
+        tenant `acme` is at revision 3, a copy of revision 1
+          autoscaling.max_replicas: 80 → 50
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config apply tenants/acme.yaml --based-on 1",
+        &expect![[r#"
+        error: tenant `acme` is at revision 3, and the change was based on 1; look at it again and repeat
+        exit 1
+    "#]],
+    );
+    check(
+        &tenantry,
+        "get tenants",
+        &expect![[r#"
+        TENANT  TIER  REGION  REVISION  WORKLOADS  REPLICAS  OWNER                     CHANGED
+        acme    gold  -       3         1          0         the command line and API  (an instant)        
+        exit 0
+    "#]],
+    );
+}
+
+#[test]
+fn a_bad_document_changes_nothing_not_even_among_good_ones() {
+    let tenantry = declared();
+    tenantry.write("tenants/acme.yaml", &ACME.replace("50", "60"));
+    tenantry.write("tenants/other.yaml", "tenant_config:\n  tier: glod\n  autoscaling: { min_replicas: many }\n");
+    check(
+        &tenantry,
+        "config apply tenants -m second",
+        &expect![[r#"
+        error: tenants/other.yaml:3:32: autoscaling.min_replicas: expected a whole number, found text
+         3 |   autoscaling: { min_replicas: many }
+           |                                ^
+        1 problem found; nothing was changed
+        exit 1
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config history acme",
+        &expect![[r#"
+        REVISION  WHEN                  AUTHOR  REASON
+        1         (an instant)          ada     first
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config apply tenants -m second --partial",
+        &expect![[r#"
+        skipped    unreadable tenants/other.yaml
+                     note: tenants/other.yaml:3:32: autoscaling.min_replicas: expected a whole number, found text
+         3 |   autoscaling: { min_replicas: many }
+           |                                ^
+        changed    tenant `acme` tenants/acme.yaml (revision 2)
+                     autoscaling.max_replicas: 50 → 60
+        0 created, 1 changed, 1 unchanged, 1 skipped
+        exit 3
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config explain acme autoscaling.max_replicas",
+        &expect![[r#"
+        FIELD                     VALUE  LAYER        SET IN
+        autoscaling.max_replicas  60     tenant acme  tenants/acme.yaml:5
+        exit 0
+    "#]],
+    );
+}
+
+#[test]
+fn a_tier_that_breaks_its_tenants_is_refused() {
+    let tenantry = declared();
+    tenantry.write("gold.yaml", "tier_config:\n  autoscaling: { min_replicas: 90 }\n");
+    check(
+        &tenantry,
+        "config apply gold.yaml",
+        &expect![[r#"
+        error: gold.yaml:2:18: autoscaling.min_replicas: the minimum 90 is above the maximum 50
+         2 |   autoscaling: { min_replicas: 90 }
+           |                  ^
+        1 problem found; nothing was changed
+        exit 1
+    "#]],
+    );
+}
+
+#[test]
+fn export_and_import_carry_everything_over() {
+    let tenantry = declared();
+    check(
+        &tenantry,
+        "config export out",
+        &expect![[r#"
+        2 documents written to out
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config export out",
+        &expect![[r#"
+        error: out/tiers/gold.yaml is there already; nothing was written: name an empty folder, or use --force
+        exit 1
+    "#]],
+    );
+    let other = Tenantry::new();
+    let output = other.command().args(["config", "import"]).arg(tenantry.folder.path().join("out")).output().unwrap();
+    assert!(output.status.success());
+    let (one, two) = (tenantry.json("config explain acme"), other.json("config explain acme"));
+    let values = |explained: &serde_json::Value| -> Vec<(String, String)> {
+        let rows = explained.as_array().unwrap();
+        rows.iter().map(|row| (row["field"].to_string(), row["value"].to_string())).collect()
+    };
+    assert_eq!(values(&one), values(&two));
+}
+
+#[test]
+fn a_size_set_by_hand_and_a_pause_are_told_and_checked() {
+    let tenantry = declared();
+    check(
+        &tenantry,
+        "scale acme/web 5 --reason launch",
+        &expect![[r#"
+        error: tenant `acme` declares no workload `web`: acme/api
+        exit 1
+    "#]],
+    );
+    check(
+        &tenantry,
+        "scale acme/api 99 --reason launch --for 2h --dry-run",
+        &expect![[r#"
+        acme/api would be held at 99 replicas until (an instant)         (ada: launch)
+        note: 99 is outside the declared 3 to 50: the limit will bind, and `tenantry explain` will say so
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "pause acme/api --reason incident",
+        &expect![[r#"
+        acme/api paused until `tenantry resume` (ada: incident)
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "resume acme/api --reason over",
+        &expect![[r#"
+        acme/api scaled again
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "resume acme/api --reason over",
+        &expect![[r#"
+        acme/api: nothing was asked of it, and nothing changes
+        exit 0
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_not_there_yet_is_told_with_what_to_do() {
+    let tenantry = Tenantry::new();
+    check(
+        &tenantry,
+        "get tenants",
+        &expect![[r#"
+        no tenant is declared; see `tenantry config apply --help`
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "get workloads",
+        &expect![[r#"
+        no workload has been looked at yet; `tenantry up` looks
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "get decisions",
+        &expect![[r#"
+        no such decision is recorded
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "explain acme/api",
+        &expect![[r#"
+        error: no decision about acme/api is recorded; `tenantry get workloads` lists those that are known, and `tenantry up` decides
+        exit 1
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config explain acme",
+        &expect![[r#"
+        error: tenant `acme` is not declared; `tenantry get tenants` lists those that are
+        exit 1
+    "#]],
+    );
+    check(
+        &tenantry,
+        "top --once",
+        &expect![[r#"
+        tenantry  (an instant)          0 workloads  0 replicas  $0.00 an hour
+        no controller is in charge; start one with `tenantry up`
+        no workload has been looked at yet
+
+
+
+
+        ↑↓ move  Enter open  s sort (name)  / filter  q quit
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config validate nowhere",
+        &expect![[r#"
+        error: nowhere cannot be read
+          because: No such file or directory (os error 2)
+        exit 1
+    "#]],
+    );
+    check(
+        &tenantry,
+        "status",
+        &expect![[r#"
+        store        SQLite at store.db (0.1 MiB)
+        workloads    0
+        problem      server: no server has ever run on this store
+                     start one: `tenantry up`
+        exit 3
+    "#]],
+    );
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let tenantry = Tenantry::new();
+    let lines = [
+        "",
+        "up",
+        "demo",
+        "explain",
+        "status",
+        "scale",
+        "pause",
+        "resume",
+        "top",
+        "completions",
+        "man",
+        "get tenants",
+        "get workloads",
+        "get decisions",
+        "config validate",
+        "config apply",
+        "config explain",
+        "config history",
+        "config diff",
+        "config rollback",
+        "config export",
+        "config import",
+        "config schema",
+    ];
+    for line in lines {
+        let output = tenantry.run(&format!("{line} --help"));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{line}");
+        assert!(text.contains("Example") || text.contains("First steps"), "`{line}` shows no example");
+    }
+}
+
+#[test]
+fn completions_man_and_schema_are_printed() {
+    let tenantry = Tenantry::new();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(String::from_utf8_lossy(&tenantry.run(&format!("completions {shell}")).stdout).contains("tenantry"));
+    }
+    assert!(String::from_utf8_lossy(&tenantry.run("man").stdout).contains(".TH"));
+    let schema: serde_json::Value = serde_json::from_slice(&tenantry.run("config schema").stdout).unwrap();
+    assert!(schema["properties"]["tenant_config"].is_object());
+}
+
+#[test]
+fn yaml_and_json_say_the_same() {
+    let tenantry = declared();
+    let yaml = String::from_utf8(tenantry.run("config explain acme -o yaml").stdout).unwrap();
+    let from_yaml: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+    assert_eq!(from_yaml, tenantry.json("config explain acme"));
+}
