@@ -110,6 +110,7 @@ impl<'a> Users<'a> {
 }
 
 /// The readings of one workload's signals.
+#[doc(alias = "TenantMetricsCollector")]
 #[must_use]
 pub fn observations(
     spec: &WorkloadSpec,

@@ -94,6 +94,7 @@ pub struct Turn {
 }
 
 /// Runs the control cycle against the ports.
+#[doc(alias = "AutoscalingEngine")]
 pub struct Driver {
     ports: Ports,
     declared: Arc<dyn Declared>,

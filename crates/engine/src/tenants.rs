@@ -107,6 +107,7 @@ pub struct Listed {
 }
 
 /// The use cases of the declared configuration.
+#[doc(alias = "TenantConfigManager")]
 #[derive(Clone)]
 pub struct Tenants {
     store: Arc<dyn Store>,

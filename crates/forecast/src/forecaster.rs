@@ -41,6 +41,7 @@ struct Pending {
 }
 
 /// A streaming forecaster of one series.
+#[doc(alias = "PredictiveScaler")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forecaster {
     settings: Settings,

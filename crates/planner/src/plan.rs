@@ -11,6 +11,7 @@ use crate::proposal::{Tolerance, for_total, propose};
 use crate::sight::{View, look};
 
 /// Plans the size of one workload from what was seen. Never fails: what it cannot decide, it holds and reports.
+#[doc(alias = "AutoscalingEngine")]
 #[must_use]
 pub fn plan(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {
     let (views, seen) = look(spec, snapshot);
