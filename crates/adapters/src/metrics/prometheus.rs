@@ -67,8 +67,9 @@ pub struct Settings {
     pub max_series: usize,
     /// Most bytes of one answer.
     pub max_bytes: usize,
-    /// How old a plain selector's value may be; the server's own choice (5 minutes) when `None`. Servers that do not
-    /// know the parameter ignore it.
+    /// How old a plain selector's value may be; the server's own choice (commonly 5 minutes) when `None`. Servers that
+    /// do not know the parameter `lookback_delta` ignore it, Prometheus 2.42 among them: there only a range in the
+    /// query (`last_over_time(x[1m])`) or the server's flag bounds the age.
     pub lookback: Option<Span>,
     /// Seed of the jitter; chosen by chance when `None`.
     pub seed: Option<u64>,
