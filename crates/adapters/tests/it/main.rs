@@ -8,13 +8,6 @@
     clippy::print_stdout,
     reason = "tests"
 )]
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "the whole of it is tests, but only test functions are known as such"
-)]
 
 mod faults;
 mod prometheus;
