@@ -28,11 +28,11 @@ pub struct Permission {
     pub allowed: bool,
 }
 
-/// Asks the API server for each permission that Tenantry needs.
+/// Asks the API server for each permission that Tenantry needs, with its lease in `lease_namespace`.
 ///
 /// # Errors
 /// [`ConnectError::Unreachable`].
-pub async fn permissions(connection: &Connection) -> Result<Vec<Permission>, ConnectError> {
+pub async fn permissions(connection: &Connection, lease_namespace: &str) -> Result<Vec<Permission>, ConnectError> {
     let api: Api<SelfSubjectAccessReview> = Api::all(connection.client.clone());
     let mut found = Vec::new();
     for (group, resource, verbs, purpose) in NEEDED {
@@ -43,7 +43,11 @@ pub async fn permissions(connection: &Connection) -> Result<Vec<Permission>, Con
                 resource: Some(resource.to_owned()),
                 subresource: (!subresource.is_empty()).then(|| subresource.to_owned()),
                 verb: Some((*verb).to_owned()),
-                namespace: connection.namespace.clone(),
+                namespace: if resource == "leases" {
+                    Some(lease_namespace.to_owned())
+                } else {
+                    connection.namespace.clone()
+                },
                 ..ResourceAttributes::default()
             };
             let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };

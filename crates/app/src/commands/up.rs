@@ -16,7 +16,7 @@ use tenantry_engine::ports::Clock as _;
 use tenantry_engine::ports::cluster::Lease;
 use tenantry_engine::tenants::Tenants;
 use tenantry_forecast::Settings as ForecastSettings;
-use tenantry_operator::{ConnectError, Connection, KubernetesCluster, KubernetesLease};
+use tenantry_operator::{ConnectError, Connection, KubernetesCluster, KubernetesLease, permissions};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -48,6 +48,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     let metrics = sources::sources(&settings)?;
     let Some(connection) = connect(&settings, &mut ends).await? else { return Ok(ExitCode::SUCCESS) };
     info!(url = connection.url, version = connection.version, "Kubernetes answers");
+    check_rights(&connection, &settings, &notices).await;
     let clock = Arc::new(SystemClock);
     let lease: Arc<dyn Lease> = match settings.lease {
         LeaseKind::Kubernetes => Arc::new(KubernetesLease::new(
@@ -99,6 +100,29 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     drop(watching);
     store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says at once what will not work for want of a right, and keeps saying it in the status.
+async fn check_rights(connection: &Connection, settings: &Resolved, notices: &Notices) {
+    match permissions(connection, &settings.lease_namespace).await {
+        Ok(rights) => {
+            let needless = |what: &str| {
+                (settings.mode == Mode::Observe && (what.starts_with("patch") || what == "create events"))
+                    || (settings.lease == LeaseKind::Store && what.ends_with("leases"))
+            };
+            let missing = rights.into_iter().filter(|right| !right.allowed && !needless(&right.what));
+            let mut notices = notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for right in missing {
+                let text = format!(
+                    "not allowed to {}, which is needed to {}; see deploy/kubernetes/rbac.yaml",
+                    right.what, right.purpose
+                );
+                warn!("{text}");
+                notices.insert(right.what, text);
+            }
+        }
+        Err(error) => warn!(%error, "rights could not be checked"),
+    }
 }
 
 /// Those who only observe do not keep those who act waiting.

@@ -82,10 +82,11 @@ async fn the_shipped_role_is_enough_and_no_more() {
     cluster.scale(&bed.request(&state, 3, epoch)).await.unwrap();
     assert_eq!(bed.replicas("web").await, 3);
     lease.release().await.unwrap();
-    for permission in permissions(&connection).await.unwrap() {
-        // The lease is granted in its own namespace only.
-        assert!(permission.allowed || permission.what.ends_with("leases"), "{permission:?}");
+    for permission in permissions(&connection, "tenantry").await.unwrap() {
+        assert!(permission.allowed, "{permission:?}");
     }
+    let elsewhere = permissions(&connection, &bed.namespace).await.unwrap();
+    assert!(elsewhere.iter().any(|permission| permission.what == "update leases" && !permission.allowed));
 
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), &bed.namespace);
     is_forbidden(deployments.delete("web", &DeleteParams::default()).await);

@@ -48,10 +48,10 @@ impl Board {
         for (name, score, replicas) in &scores {
             let against = ours.filter(|_| *name != "tenantry").map_or_else(String::new, |ours| {
                 let percent = if score.cost_usd > 0.0 { (ours.cost_usd / score.cost_usd - 1.0) * 100.0 } else { 0.0 };
-                format!("   tenantry costs {percent:+.1} %")
+                format!("  tenantry costs {percent:+.1} %")
             });
             lines.push(format!(
-                "{name:<11}  {replicas:>4} replicas  ${:>8.2} so far  {:>4} incidents  {:>7.3} % of time short  {:>7.3} % of requests missed{against}",
+                "{name:<11}  {replicas:>4} replicas  ${:>7.2}  {:>3} incidents  short {:.2} % of time, {:.2} % of requests{against}",
                 score.cost_usd,
                 score.incidents,
                 (1.0 - score.availability()) * 100.0,
