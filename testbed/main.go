@@ -2,7 +2,9 @@
 // packages, KWOK for nodes and pods, and Debian's Prometheus and PostgreSQL where they are installed.
 //
 //	testbed up --dir DIR                    start everything, print one JSON line, run until told to end
+//	testbed smoke                           start everything, use it, break it, end it
 //	testbed kill|start|restart NAME --dir DIR   break a component of a running testbed, or bring it back
+//	testbed info --dir DIR                  print the JSON line of a running testbed again
 //	testbed kube-apiserver ...              one component with its upstream flags
 //
 // Each component runs in a process of its own: upstream's signal handler can be installed once in a process, and
@@ -13,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"sort"
+	"strings"
 
 	"tenantry.dev/testbed/stack"
 )
@@ -28,7 +31,9 @@ func main() {
 	switch args[0] {
 	case "up":
 		os.Exit(stack.Up(args[1:]))
-	case "kill", "start", "restart":
+	case "smoke":
+		os.Exit(stack.Smoke(args[1:]))
+	case "kill", "start", "restart", "info":
 		os.Exit(stack.Control(args))
 	}
 	run, ok := components[args[0]]
@@ -44,6 +49,6 @@ func usage() {
 		names = append(names, name)
 	}
 	sort.Strings(names)
-	fmt.Fprintf(os.Stderr, "usage: testbed up|kill|start|restart|%v [flags]\n", names)
+	fmt.Fprintf(os.Stderr, "usage: testbed up|smoke|kill|start|restart|info|%s [flags]\n", strings.Join(names, "|"))
 	os.Exit(2)
 }

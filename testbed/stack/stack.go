@@ -2,161 +2,162 @@
 package stack
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
-
-// Settings are what `up` is told.
-type Settings struct {
-	Dir          string
-	StartupDelay time.Duration
-	Kwok         string
-	Nodes        int
-	HPASync      time.Duration
-	Prometheus   bool
-	Postgres     bool
-}
 
 // Info is printed as one JSON line once everything is ready.
 type Info struct {
 	Dir        string `json:"dir"`
 	Kubeconfig string `json:"kubeconfig"`
 	APIServer  string `json:"apiserver"`
-	// Prometheus is the server's URL, empty when it is not installed.
-	Prometheus string `json:"prometheus"`
-	// PrometheusTargets is the folder whose *.json files name what is scraped.
-	PrometheusTargets string         `json:"prometheus_targets_dir"`
-	Postgres          string         `json:"postgres"`
-	Pids              map[string]int `json:"pids"`
-	StartMillis       int64          `json:"start_ms"`
+	// Prometheus is the server's URL, null when there is none.
+	Prometheus *string `json:"prometheus"`
+	// PrometheusTargets is the folder whose *.json files name what is scraped; null when there is no Prometheus.
+	PrometheusTargets *string `json:"prometheus_targets_dir"`
+	// Postgres is the URL of a database and its superuser, null when there is none.
+	Postgres *string `json:"postgres"`
+	// Pids has each component's process, 0 for one that was killed.
+	Pids map[string]int `json:"pids"`
+	// StartMillis is how long it took until everything was ready.
+	StartMillis int64 `json:"start_ms"`
 }
 
 type stack struct {
 	settings Settings
-	procs    []*process
-	ready    map[string]func() error
-	died     chan string
+	info     Info
+	// procs are in the order of their dependence: each needs only those before it.
+	procs []*process
+	died  chan error
+	// ended is done when the testbed was told to end.
+	ended context.Context
+	// orders lets one order from outside be carried out at a time.
+	orders sync.Mutex
+	api    api
+	// outside are folders elsewhere that are removed at the end.
+	outside []string
 }
 
 // Up runs until SIGTERM, SIGINT, the end of standard input where that was asked for, or until a component ends by
 // itself.
 func Up(args []string) int {
-	flags := flag.NewFlagSet("up", flag.ContinueOnError)
-	var settings Settings
-	flags.StringVar(&settings.Dir, "dir", "", "state folder (default: a new temporary one, removed at the end)")
-	flags.DurationVar(&settings.StartupDelay, "startup-delay", 3*time.Second, "from a pod's start until it is ready")
-	flags.StringVar(&settings.Kwok, "kwok", "", "the kwok program")
-	flags.IntVar(&settings.Nodes, "nodes", 20, "nodes, each of which takes 500 pods")
-	flags.DurationVar(&settings.HPASync, "hpa-sync", time.Second, "HPA sync period (Kubernetes' default is 15s)")
-	flags.BoolVar(&settings.Prometheus, "prometheus", true, "start Prometheus when it is installed")
-	flags.BoolVar(&settings.Postgres, "postgres", true, "start PostgreSQL when it is installed")
-	untilEOF := flags.Bool("until-eof", false, "end when standard input ends")
-	if err := flags.Parse(args); err != nil {
-		return 2
-	}
-	began := time.Now()
-	s := &stack{settings: settings, ready: map[string]func() error{}, died: make(chan string, 8)}
-	remove, err := s.prepare()
-	defer remove()
-	if err == nil {
-		defer s.stop()
-		var info *Info
-		if info, err = s.start(); err == nil {
-			info.StartMillis = time.Since(began).Milliseconds()
-			err = json.NewEncoder(os.Stdout).Encode(info)
+	return with("up", args, func(s *stack) error {
+		if err := json.NewEncoder(os.Stdout).Encode(s.describe()); err != nil {
+			return err
 		}
+		select {
+		case <-s.ended.Done():
+			return nil
+		case why := <-s.died:
+			return why
+		}
+	})
+}
+
+// with starts everything, does what it is there for, and ends everything. It gives the exit status.
+func with(command string, args []string, do func(s *stack) error) int {
+	settings, err := parse(command, args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testbed:", err)
-		return 1
+		return 2
 	}
-	return s.wait(*untilEOF)
-}
-
-func (s *stack) prepare() (remove func(), err error) {
-	remove = func() {}
-	if s.settings.Dir == "" {
-		if s.settings.Dir, err = os.MkdirTemp("", "tenantry-testbed-"); err != nil {
-			return remove, err
-		}
-		dir := s.settings.Dir
-		remove = func() { _ = os.RemoveAll(dir) }
-	} else if s.settings.Dir, err = filepath.Abs(s.settings.Dir); err != nil {
-		return remove, err
-	}
-	// PostgreSQL runs as another user when we are root, and must be able to pass through.
-	return remove, errors.Join(os.MkdirAll(s.settings.Dir, 0o755), os.Chmod(s.settings.Dir, 0o755))
-}
-
-func (s *stack) start() (*Info, error) {
-	info := &Info{Dir: s.settings.Dir, Pids: map[string]int{}}
-	if err := s.kubernetes(info); err != nil {
-		return nil, err
-	}
-	if err := s.prometheus(info); err != nil {
-		return nil, err
-	}
-	if err := s.postgres(info); err != nil {
-		return nil, err
-	}
-	if err := s.listen(); err != nil {
-		return nil, err
-	}
-	for _, p := range s.procs {
-		info.Pids[p.name] = p.pid()
-	}
-	return info, nil
-}
-
-func (s *stack) wait(untilEOF bool) int {
-	ended := make(chan os.Signal, 1)
-	signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
-	eof := make(chan struct{})
-	if untilEOF {
+	ended, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer cancel()
+	if settings.UntilEOF {
 		go func() {
-			buffer := make([]byte, 64)
-			for {
-				if _, err := os.Stdin.Read(buffer); err != nil {
-					close(eof)
-					return
-				}
-			}
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			cancel()
 		}()
 	}
-	select {
-	case <-ended:
-		return 0
-	case <-eof:
-		return 0
-	case why := <-s.died:
-		fmt.Fprintln(os.Stderr, "testbed:", why)
+	s := &stack{settings: settings, died: make(chan error, 1), ended: ended}
+	remove, err := s.folder()
+	defer remove()
+	if err == nil {
+		defer s.stop()
+		if err = s.start(); err == nil {
+			err = do(s)
+		}
+	}
+	if err != nil && ended.Err() == nil {
+		fmt.Fprintln(os.Stderr, "testbed:", err)
 		return 1
 	}
+	return 0
 }
 
-// run starts a component and waits until ready says it is.
-func (s *stack) run(p *process, ready func() error, limit time.Duration) error {
-	p.log = s.file(p.name + ".log")
-	if err := p.start(s.died); err != nil {
+// start starts everything, as much as possible at the same time.
+func (s *stack) start() error {
+	began := time.Now()
+	free, err := ports(8)
+	if err != nil {
 		return err
 	}
-	s.procs = append(s.procs, p)
-	s.ready[p.name] = func() error { return s.until(p.name, ready, limit) }
-	return s.ready[p.name]()
+	s.info = Info{Dir: s.settings.Dir, Pids: map[string]int{}}
+	if err := os.WriteFile(s.file(marker), nil, 0o644); err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	cluster, err := s.cluster(free[:6])
+	if err != nil {
+		return err
+	}
+	prometheus, err := s.prometheus(free[6])
+	if err != nil {
+		return err
+	}
+	postgres, err := s.postgres(free[7])
+	if err != nil {
+		return err
+	}
+	// Orders from outside wait until everything is there.
+	s.orders.Lock()
+	defer s.orders.Unlock()
+	if err := together(cluster, prometheus, postgres); err != nil {
+		return err
+	}
+	s.info.StartMillis = time.Since(began).Milliseconds()
+	return nil
 }
 
-// until asks ready again and again.
-func (s *stack) until(name string, ready func() error, limit time.Duration) error {
+// add names a component; starting it is a step of its own.
+func (s *stack) add(p *process) *process {
+	p.log = s.file(p.name + ".log")
+	if p.stop == 0 {
+		p.stop = syscall.SIGTERM
+	}
+	s.procs = append(s.procs, p)
+	return p
+}
+
+// run starts a component and waits until it is ready.
+func (s *stack) run(p *process) error {
+	if err := p.launch(s.died); err != nil {
+		return err
+	}
+	if err := s.until(p.ready, p.limit, p.running()); err != nil {
+		return p.fault(err.Error())
+	}
+	p.watch()
+	return nil
+}
+
+// until asks ready again and again, until it gives no error, the time is over, or lost is closed.
+func (s *stack) until(ready func() error, limit time.Duration, lost <-chan struct{}) error {
 	end := time.Now().Add(limit)
 	for {
 		err := ready()
@@ -164,11 +165,13 @@ func (s *stack) until(name string, ready func() error, limit time.Duration) erro
 			return nil
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("%s was not ready within %s: %w", name, limit, err)
+			return fmt.Errorf("was not ready within %s: %w", limit, err)
 		}
 		select {
-		case why := <-s.died:
-			return errors.New(why)
+		case <-lost:
+			return fmt.Errorf("ended before it was ready: %w", err)
+		case <-s.ended.Done():
+			return errors.New("was told to end")
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -176,36 +179,35 @@ func (s *stack) until(name string, ready func() error, limit time.Duration) erro
 
 func (s *stack) stop() {
 	for i := len(s.procs) - 1; i >= 0; i-- {
-		p := s.procs[i]
-		sig := syscall.SIGTERM
-		if p.name == "postgres" {
-			// Its fast shutdown.
-			sig = syscall.SIGINT
-		}
-		if p.name == "kube-apiserver" || p.name == "etcd" {
-			// Nothing of theirs is to be kept; a graceful end waits for watches for a minute.
-			sig = syscall.SIGKILL
-		}
-		p.end(sig)
+		s.procs[i].end(s.procs[i].stop)
+	}
+	for _, folder := range s.outside {
+		_ = os.RemoveAll(folder)
 	}
 }
 
-func (s *stack) file(name string) string { return filepath.Join(s.settings.Dir, name) }
-
-// ports finds n free ports.
-func ports(n int) ([]string, error) {
-	var found []string
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		// Held until all are found, so that none is found twice.
-		defer listener.Close()
-		found = append(found, strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
+func (s *stack) describe() Info {
+	info := s.info
+	info.Pids = map[string]int{}
+	for _, p := range s.procs {
+		info.Pids[p.name] = p.pid()
 	}
-	return found, nil
+	return info
 }
+
+// together does all steps at the same time and waits for every one.
+func together(steps ...func() error) error {
+	errs := make([]error, len(steps))
+	var all sync.WaitGroup
+	for i, step := range steps {
+		all.Go(func() { errs[i] = step() })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// probe is for servers without a certificate of ours.
+var probe = &http.Client{Timeout: 5 * time.Second}
 
 // answers says whether url answers with 200.
 func answers(client *http.Client, url string) func() error {

@@ -1,66 +1,77 @@
 package stack
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"strconv"
-	"strings"
-	"text/template"
+	"syscall"
 	"time"
-
-	_ "embed"
 
 	"tenantry.dev/testbed/pki"
 )
 
-//go:embed stages.yaml
-var stages string
-
-// kubernetes starts etcd, the API server, the controllers, the scheduler and KWOK, and makes the nodes.
-func (s *stack) kubernetes(info *Info) error {
+// cluster names etcd, the API server, the controllers, the scheduler and KWOK, and gives the step that starts them. It
+// takes six ports.
+func (s *stack) cluster(free []string) (func() error, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return err
-	}
-	free, err := ports(5)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	etcdURL, server := "http://127.0.0.1:"+free[0], "https://127.0.0.1:"+free[2]
+	s.info.APIServer, s.info.Kubeconfig = server, s.file("admin.kubeconfig")
 	client, err := s.certificates(server)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	etcd := &process{name: "etcd", bin: self, args: []string{"etcd", "--unsafe-no-fsync", "--data-dir=" + s.file("etcd"),
-		"--listen-client-urls=" + etcdURL, "--advertise-client-urls=" + etcdURL,
-		"--listen-peer-urls=http://127.0.0.1:" + free[1]}}
-	if err := s.run(etcd, answers(http.DefaultClient, etcdURL+"/health"), 30*time.Second); err != nil {
-		return err
-	}
-	apiserver := &process{name: "kube-apiserver", bin: self, args: s.apiserverArgs(etcdURL, free[2])}
-	if err := s.run(apiserver, answers(client, server+"/readyz"), 120*time.Second); err != nil {
-		return err
-	}
-	info.APIServer, info.Kubeconfig = server, s.file("admin.kubeconfig")
-	manager := &process{name: "kube-controller-manager", bin: self,
+	s.api = api{client: client, server: server}
+	etcd := s.add(&process{name: "etcd", bin: self, ready: answers(probe, etcdURL+"/health"), limit: time.Minute,
+		// Nothing of it is to be kept.
+		stop: syscall.SIGKILL,
+		args: []string{"etcd", "--unsafe-no-fsync", "--data-dir=" + s.file("etcd"), "--listen-client-urls=" + etcdURL,
+			"--advertise-client-urls=" + etcdURL, "--listen-peer-urls=http://127.0.0.1:" + free[1]}})
+	apiserver := s.add(&process{name: "kube-apiserver", bin: self, ready: answers(client, server+"/readyz"),
+		// Its graceful end waits for watches for a minute.
+		limit: 3 * time.Minute, stop: syscall.SIGKILL, args: s.apiserverArgs(etcdURL, free[2])})
+	manager := s.add(&process{name: "kube-controller-manager", bin: self, limit: 2 * time.Minute,
+		ready: s.controllersWork(answers(client, "https://127.0.0.1:"+free[3]+"/healthz")),
 		args: append(s.controllerArgs("kube-controller-manager", free[3]),
 			"--root-ca-file="+s.file("ca.crt"), "--service-account-private-key-file="+s.file("sa.key"),
 			"--use-service-account-credentials=true",
-			"--horizontal-pod-autoscaler-sync-period="+s.settings.HPASync.String())}
-	if err := s.run(manager, answers(client, "https://127.0.0.1:"+free[3]+"/healthz"), 60*time.Second); err != nil {
-		return err
+			"--concurrent-deployment-syncs=20", "--concurrent-replicaset-syncs=20",
+			"--horizontal-pod-autoscaler-sync-period="+s.settings.HPASync.String())})
+	scheduler := s.add(&process{name: "kube-scheduler", bin: self, limit: 2 * time.Minute,
+		ready: answers(client, "https://127.0.0.1:"+free[4]+"/healthz"),
+		args:  s.controllerArgs("kube-scheduler", free[4])})
+	kwok, err := s.kwok(free[5])
+	if err != nil {
+		return nil, err
 	}
-	scheduler := &process{name: "kube-scheduler", bin: self, args: s.controllerArgs("kube-scheduler", free[4])}
-	if err := s.run(scheduler, answers(client, "https://127.0.0.1:"+free[4]+"/healthz"), 60*time.Second); err != nil {
-		return err
+	return func() error {
+		if err := s.run(etcd); err != nil {
+			return err
+		}
+		if err := s.run(apiserver); err != nil {
+			return err
+		}
+		return together(
+			func() error { return s.run(manager) },
+			func() error { return s.run(scheduler) },
+			func() error { return errors.Join(s.makeNodes(), s.run(kwok)) },
+		)
+	}, nil
+}
+
+// controllersWork holds when a controller has done something: it has given the namespace `default` its account, without
+// which no pod can be made there.
+func (s *stack) controllersWork(healthy func() error) func() error {
+	return func() error {
+		if err := healthy(); err != nil {
+			return err
+		}
+		return s.api.call(http.MethodGet, "/api/v1/namespaces/default/serviceaccounts/default", "", nil)
 	}
-	return s.kwok(client, server)
 }
 
 // certificates writes every certificate and kubeconfig, and gives the administrator's client.
@@ -123,6 +134,7 @@ func (s *stack) apiserverArgs(etcdURL, port string) []string {
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file=" + s.file("front-proxy-client.crt"),
 		"--proxy-client-key-file=" + s.file("front-proxy-client.key"),
+		// High enough that what is measured is never the server's own throttling.
 		"--max-requests-inflight=3000", "--max-mutating-requests-inflight=1000",
 	}
 }
@@ -133,63 +145,4 @@ func (s *stack) controllerArgs(name, port string) []string {
 		"--authorization-kubeconfig=" + config, "--bind-address=127.0.0.1", "--secure-port=" + port,
 		"--leader-elect=false", "--tls-cert-file=" + s.file("apiserver.crt"),
 		"--tls-private-key-file=" + s.file("apiserver.key"), "--kube-api-qps=500", "--kube-api-burst=1000"}
-}
-
-// kwok plays the nodes' part: pods start, and are ready after the delay.
-func (s *stack) kwok(client *http.Client, server string) error {
-	if s.settings.Kwok == "" {
-		return errors.New("--kwok names no program")
-	}
-	text, err := template.New("stages").Delims("<<", ">>").Parse(stages)
-	if err != nil {
-		return err
-	}
-	var config bytes.Buffer
-	if err := text.Execute(&config, map[string]int64{"Delay": s.settings.StartupDelay.Milliseconds()}); err != nil {
-		return err
-	}
-	if err := os.WriteFile(s.file("kwok.yaml"), config.Bytes(), 0o644); err != nil {
-		return err
-	}
-	for number := range s.settings.Nodes {
-		if err := makeNode(client, server, "node-"+strconv.Itoa(number)); err != nil {
-			return err
-		}
-	}
-	kwok := &process{name: "kwok", bin: s.settings.Kwok, args: []string{"--kubeconfig=" + s.file("admin.kubeconfig"),
-		"--manage-all-nodes",
-		"--node-lease-duration-seconds=40", "--config=" + s.file("kwok.yaml")}}
-	return s.run(kwok, nodeReady(client, server), 60*time.Second)
-}
-
-func makeNode(client *http.Client, server, name string) error {
-	body := fmt.Sprintf(`{"apiVersion":"v1","kind":"Node","metadata":{"name":%q,"labels":{"kubernetes.io/hostname":%q}},
-"status":{"capacity":{"cpu":"1000","memory":"4Ti","pods":"500"},"allocatable":{"cpu":"1000","memory":"4Ti","pods":"500"}}}`, name, name)
-	response, err := client.Post(server+"/api/v1/nodes", "application/json", strings.NewReader(body))
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusCreated && response.StatusCode != http.StatusConflict {
-		return fmt.Errorf("node %s: %s", name, response.Status)
-	}
-	return nil
-}
-
-func nodeReady(client *http.Client, server string) func() error {
-	return func() error {
-		response, err := client.Get(server + "/api/v1/nodes/node-0")
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		if err != nil {
-			return err
-		}
-		if !bytes.Contains(body, []byte(`"KubeletReady"`)) {
-			return errors.New("node-0 is not ready")
-		}
-		return nil
-	}
 }
