@@ -16,7 +16,14 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
+    let built = match cli.command {
+        // The world is lived through on one thread and drawn on another.
+        cli::Command::Demo(_) => tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build(),
+        // One thread is enough for a server that rests nearly all the time, and keeps a third of the memory: the
+        // allocator holds on to what each thread once needed.
+        _ => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+    };
+    let runtime = match built {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(&anyhow::anyhow!("the runtime could not be started: {error}")),
     };
