@@ -21,7 +21,7 @@ const RECOMMENDATIONS_MAX: usize = 512;
 /// Most changes remembered; beyond it the oldest go. Only changes inside a rate period matter.
 const EVENTS_MAX: usize = 256;
 /// How long a lower size must have been asked for when trusted forecasts of every signal agree that it will do.
-pub(crate) const TRUSTED_STABILIZATION: Span = Span::from_secs(60);
+pub(crate) const TRUSTED_STABILIZATION: Span = Span::from_secs(180);
 
 /// The size that stabilization and rates let through, with what bound and what is waited for.
 pub(crate) struct Tamed {
