@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let mut buffer = [0; 4096];
             let mut request = Vec::new();
             // The form ends with the last parameter that is sent.
-            while !request.ends_with(b"lookback_delta=120.000") {
+            while !request.ends_with(b"timeout=5.000") {
                 let count = stream.read(&mut buffer)?;
                 request.extend(buffer.iter().take(count));
             }

@@ -1,8 +1,9 @@
 //! Anything that speaks Prometheus' query API: Prometheus, Thanos, Mimir, VictoriaMetrics.
 //!
-//! An instant answer's time is that of the question, not of the measurement: how old a value of a plain selector may
-//! be is set by [`Settings::lookback`]. Redirects are not followed, so that credentials stay where they were meant for.
+//! An instant answer's time is that of the question, not of the measurement: how old a value may be that stands for the
+//! present is set by [`Settings::age_max`]. Redirects are not followed, so that credentials stay where they were meant for.
 
+mod age;
 mod answer;
 mod ask;
 mod backoff;
@@ -67,10 +68,9 @@ pub struct Settings {
     pub max_series: usize,
     /// Most bytes of one answer.
     pub max_bytes: usize,
-    /// How old a plain selector's value may be; the server's own choice (commonly 5 minutes) when `None`. Servers that
-    /// do not know the parameter `lookback_delta` ignore it, Prometheus 2.42 among them: there only a range in the
-    /// query (`last_over_time(x[1m])`) or the server's flag bounds the age.
-    pub lookback: Option<Span>,
+    /// How old a value may be that stands for the present: an instant query's selectors have no value once their last
+    /// sample is older, also within longer ranges. `None` leaves queries as written, and the age to the server.
+    pub age_max: Option<Span>,
     /// Seed of the jitter; chosen by chance when `None`.
     pub seed: Option<u64>,
 }
@@ -92,7 +92,7 @@ impl Settings {
             backoff: Span::from_millis(200),
             max_series: 100_000,
             max_bytes: 64 * 1024 * 1024,
-            lookback: Some(Span::from_secs(120)),
+            age_max: Some(Span::from_secs(120)),
             seed: None,
         }
     }
@@ -180,9 +180,6 @@ impl Prometheus {
 
     fn limits(&self, form: &mut Vec<(&'static str, String)>) {
         form.push(("timeout", seconds(self.settings.timeout.as_millis_i64())));
-        if let Some(lookback) = self.settings.lookback {
-            form.push(("lookback_delta", seconds(lookback.as_millis_i64())));
-        }
     }
 
     async fn chunk(
@@ -214,7 +211,11 @@ impl MetricsSource for Prometheus {
     }
 
     async fn instant(&self, query: &str, at: Timestamp) -> Result<Answer, SourceError> {
-        let mut form = vec![("query", query.to_owned()), ("time", seconds(at.as_millis()))];
+        let query = match self.settings.age_max {
+            Some(age_max) => age::bounded(query, age_max.as_duration()),
+            None => query.to_owned(),
+        };
+        let mut form = vec![("query", query), ("time", seconds(at.as_millis()))];
         self.limits(&mut form);
         let body = self.ask(self.url("query"), &form).await?;
         let mut answer = body.into_answer().map_err(|message| self.garbled(message))?;

@@ -12,13 +12,15 @@ use tokio::process::{Child, Command};
 
 use crate::server::{Server, response};
 
-/// A counter that is reset after five scrapes, values that are no numbers, and a series that ends after two scrapes.
-fn exposition(scrape: usize) -> String {
+/// A counter that is reset after five scrapes, values that are no numbers, a series that ends after two scrapes, and one
+/// whose exporter goes on telling what it measured last.
+fn exposition(scrape: usize, began: i64) -> String {
     let count = if scrape < 5 { 1000 + scrape * 10 } else { (scrape - 5) * 10 };
     let ends = if scrape < 2 { "ends 1\n" } else { "" };
     format!(
         "# TYPE requests_total counter\nrequests_total{{tenant=\"acme\",workload=\"web\"}} {count}\n\
-         nothing NaN\nendless +Inf\nscrapes {scrape}\n{ends}"
+         nothing NaN\nendless +Inf\nscrapes {scrape}\n{ends}stopped 1000 {}\n",
+        began + (scrape as i64).min(4) * 200
     )
 }
 
@@ -83,7 +85,8 @@ async fn a_real_prometheus_answers() {
     }
     let folder = tempfile::tempdir().unwrap();
     let text = "content-type: text/plain; version=0.0.4\r\n";
-    let exporter = Server::start(move |scrape, _| Some(response("200 OK", text, &exposition(scrape)))).await;
+    let at = now().as_millis();
+    let exporter = Server::start(move |scrape, _| Some(response("200 OK", text, &exposition(scrape, at)))).await;
     let (mut child, address) = start(folder.path(), &exporter).await;
     let began = now();
     let source = Prometheus::new(Settings::new("real", format!("http://{address}"))).unwrap();
@@ -95,6 +98,15 @@ async fn a_real_prometheus_answers() {
     assert!(until(&source, "nothing", |value| value.is_some()).await.unwrap().is_nan());
     assert_eq!(until(&source, "endless", |value| value.is_some()).await, Some(f64::INFINITY));
     until(&source, "ends", |value| value.is_none()).await;
+    // A source that is no longer scraped leaves no sign of its end when its samples have times of their own.
+    let brief = Settings { age_max: Some(Span::from_secs(2)), ..Settings::new("brief", format!("http://{address}")) };
+    let brief = Prometheus::new(brief).unwrap();
+    let forever = Settings { age_max: None, ..Settings::new("forever", format!("http://{address}")) };
+    let forever = Prometheus::new(forever).unwrap();
+    until(&brief, "stopped", |value| value.is_none()).await;
+    assert_eq!(forever.instant("stopped", now()).await.unwrap().samples[0].value, 1000.0);
+    assert!(brief.instant("rate(stopped[5m])", now()).await.unwrap().samples.is_empty());
+    assert_eq!(brief.instant("sum(scrapes)", now()).await.unwrap().samples.len(), 1);
     assert_eq!(source.instant("1 + 1", now()).await.unwrap().samples[0].value, 2.0);
     let series = source.range("scrapes", began, now(), Span::from_millis(100)).await.unwrap();
     assert!(series[0].points.len() > 2 && series[0].points.is_sorted_by(|a, b| a.0 < b.0));
