@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
+use kube::api::{Api, ApiResource, DynamicObject, PartialObjectMeta};
+use kube::core::SelectorExt as _;
 use kube::runtime::watcher;
 use tenantry_domain::snapshot::PodState;
 use tenantry_domain::spec::{Pick, ScaleTarget};
@@ -17,9 +17,11 @@ use tokio::sync::Mutex;
 
 use crate::connect::Connection;
 use crate::events::Announcer;
+use crate::foreign::{self, ScaledObjects, controller};
+use crate::kinds::Kinds;
 use crate::objects::{self, Sized};
 use crate::pods;
-use crate::scale::Scaler;
+use crate::scale::{Read, Scaler};
 use crate::usage::{Usage, UsageSource};
 use crate::watch::Watch;
 
@@ -34,8 +36,10 @@ pub struct KubernetesCluster {
     pods: Watch<Pod>,
     replica_sets: Watch<PartialObjectMeta<ReplicaSet>>,
     scalers: Watch<HorizontalPodAutoscaler>,
+    scaled_objects: ScaledObjects,
     /// Watched kinds, each since it was first sought.
-    kinds: Mutex<BTreeMap<String, ObjectWatch>>,
+    watched: Mutex<BTreeMap<String, ObjectWatch>>,
+    kinds: Arc<Kinds>,
     usage: UsageSource,
     scaler: Scaler,
 }
@@ -58,7 +62,7 @@ where
     }
 }
 
-fn dynamic(connection: &Connection, resource: &ApiResource) -> Api<DynamicObject> {
+pub(crate) fn dynamic(connection: &Connection, resource: &ApiResource) -> Api<DynamicObject> {
     let client = connection.client.clone();
     match &connection.namespace {
         Some(namespace) => Api::namespaced_with(client, namespace, resource),
@@ -66,10 +70,9 @@ fn dynamic(connection: &Connection, resource: &ApiResource) -> Api<DynamicObject
     }
 }
 
-/// The resource of a kind. Kubernetes' own kinds have regular plurals, and others are asked for.
-pub(crate) fn resource(target: &ScaleTarget) -> ApiResource {
-    let (group, version) = target.api_version.split_once('/').unwrap_or(("", &target.api_version));
-    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &target.kind))
+/// How a kind is called in indexes: kinds of two groups may share a name.
+fn called(target: &ScaleTarget) -> String {
+    format!("{} {}", target.api_version, target.kind)
 }
 
 impl KubernetesCluster {
@@ -91,43 +94,63 @@ impl KubernetesCluster {
                 object.metadata.managed_fields = None;
                 object.status = None;
             });
-        let scaler = Scaler::new(connection.clone(), Announcer::new(&connection.client, holder));
-        let (kinds, usage) = (Mutex::new(BTreeMap::new()), UsageSource::default());
-        Self { connection, pods, replica_sets, scalers, kinds, usage, scaler }
+        let kinds = Arc::new(Kinds::new(connection.client.clone(), connection.timeout));
+        let announcer = Announcer::new(&connection.client, holder);
+        let scaler = Scaler::new(connection.clone(), Arc::clone(&kinds), announcer);
+        let scaled_objects = ScaledObjects::new(connection.clone(), Arc::clone(&kinds));
+        let (watched, usage) = (Mutex::new(BTreeMap::new()), UsageSource::default());
+        Self { connection, pods, replica_sets, scalers, scaled_objects, watched, kinds, usage, scaler }
     }
 
     /// The watch of a kind, begun when it is sought for the first time.
-    async fn kind(&self, target: &ScaleTarget) -> ObjectWatch {
-        let name = format!("{} {}", target.api_version, target.kind);
-        let mut kinds = self.kinds.lock().await;
-        let known = kinds.entry(name).or_insert_with(|| {
-            let resource = resource(target);
+    async fn kind(&self, target: &ScaleTarget) -> Result<ObjectWatch, ClusterError> {
+        let resource = self.kinds.resource(target).await?;
+        let mut watched = self.watched.lock().await;
+        let known = watched.entry(called(target)).or_insert_with(|| {
             let events = watcher::watcher(dynamic(&self.connection, &resource), watcher::Config::default());
             Arc::new(Watch::start(events, resource, objects::trim))
         });
-        Arc::clone(known)
+        Ok(Arc::clone(known))
+    }
+
+    /// The watches that these need; others are asked for by name.
+    async fn watches(&self, sought: &[Sought]) -> BTreeMap<String, ObjectWatch> {
+        let mut watches = BTreeMap::new();
+        let needs_watch = |target: &&ScaleTarget| objects::is_watched(target) || name_of(target).is_none();
+        for target in sought.iter().map(|sought| &sought.target).filter(needs_watch) {
+            // A kind that is not there is told to those who seek it.
+            if !watches.contains_key(&called(target))
+                && let Ok(watch) = self.kind(target).await
+            {
+                watches.insert(called(target), watch);
+            }
+        }
+        watches
     }
 
     async fn picture(&self, sought: &[Sought]) -> Result<Picture, String> {
         let limit = self.connection.timeout;
-        let mut kinds: BTreeMap<String, ObjectWatch> = BTreeMap::new();
-        for target in sought.iter().map(|sought| &sought.target).filter(|target| objects::is_watched(target)) {
-            if !kinds.contains_key(&target.kind) {
-                kinds.insert(target.kind.clone(), self.kind(target).await);
-            }
-        }
+        let kinds = self.watches(sought).await;
         let first_lists = kinds.values().map(|watch| watch.settled(limit));
-        futures::join!(
+        let (_, _, _, _, scaled_objects) = futures::join!(
             futures::future::join_all(first_lists),
             self.pods.settled(limit),
             self.replica_sets.settled(limit),
-            self.scalers.settled(limit)
+            self.scalers.settled(limit),
+            self.scaled_objects.now(limit)
         );
-        let mut objects = BTreeMap::new();
+        let (mut objects, mut unseen) = (BTreeMap::new(), BTreeMap::new());
         for (kind, watch) in &kinds {
-            for object in watch.now()? {
-                let namespace = object.metadata.namespace.clone().unwrap_or_default();
-                objects.entry((kind.clone(), namespace)).or_insert_with(Vec::new).push(object);
+            match watch.now() {
+                Ok(found) => {
+                    for object in found {
+                        let namespace = object.metadata.namespace.clone().unwrap_or_default();
+                        objects.entry((kind.clone(), namespace)).or_insert_with(Vec::new).push(object);
+                    }
+                }
+                Err(why) => {
+                    unseen.insert(kind.clone(), why);
+                }
             }
         }
         let parents: HashMap<String, String> = self
@@ -139,7 +162,13 @@ impl KubernetesCluster {
             })
             .collect();
         let mut pods: HashMap<String, Vec<Arc<Pod>>> = HashMap::new();
+        let mut by_namespace: HashMap<String, Vec<Arc<Pod>>> = HashMap::new();
+        let by_labels = sought.iter().any(|sought| !objects::is_watched(&sought.target));
         for pod in self.pods.now()? {
+            if by_labels {
+                let namespace = pod.metadata.namespace.clone().unwrap_or_default();
+                by_namespace.entry(namespace).or_default().push(Arc::clone(&pod));
+            }
             let Some(owner) = controller(pod.metadata.owner_references.as_deref()) else { continue };
             // A pod counts for its own controller and for that one's.
             if let Some(parent) = parents.get(&owner.uid) {
@@ -147,53 +176,63 @@ impl KubernetesCluster {
             }
             pods.entry(owner.uid.clone()).or_default().push(pod);
         }
-        Ok(Picture {
-            objects,
-            pods,
-            scalers: self.scalers.now()?.iter().filter_map(|scaler| pointed_at(scaler)).collect(),
-        })
+        let hpas = self.scalers.now()?;
+        let scalers = scaled_objects.into_iter().chain(hpas.iter().filter_map(|hpa| foreign::pointed_at(hpa)));
+        Ok(Picture { objects, unseen, pods, by_namespace, scalers: scalers.collect() })
     }
 
-    /// One workload; a kind that is not watched is read through its scale subresource.
+    /// One workload. Where the size of other kinds stands only their scale subresource knows.
     async fn state(&self, sought: &Sought, picture: &Picture, usage: &Usage) -> Result<ObjectState, ClusterError> {
-        let sized = if objects::is_watched(&sought.target) {
-            picture.find(&sought.target)?
-        } else {
-            self.scaler.read(&sought.target).await?
+        let target = &sought.target;
+        if objects::is_watched(target) {
+            let sized = objects::of_watched(picture.find(target)?);
+            let pods = picture.pods.get(&sized.uid).map(Vec::as_slice).unwrap_or_default();
+            return Ok(picture.state(target, sized, pods, usage));
+        }
+        self.kinds.resource(target).await?;
+        let name = match name_of(target) {
+            Some(name) => name.to_owned(),
+            None => picture.find(target)?.metadata.name.clone().unwrap_or_default(),
         };
-        Ok(picture.state(&sought.target, sized, usage))
+        let Read { sized, selector } = self.scaler.read(target, &name).await?;
+        let owned = picture.pods.get(&sized.uid).map(Vec::as_slice).unwrap_or_default();
+        // As HPA does it: the pods are those that the scale's own selector picks.
+        let picked: Vec<Arc<Pod>> = match selector {
+            Some(selector) => {
+                let near = picture.by_namespace.get(&target.namespace).map(Vec::as_slice).unwrap_or_default();
+                let none = BTreeMap::new();
+                let fits = |pod: &&Arc<Pod>| selector.matches(pod.metadata.labels.as_ref().unwrap_or(&none));
+                near.iter().filter(fits).cloned().collect()
+            }
+            None => owned.to_vec(),
+        };
+        Ok(picture.state(target, sized, &picked, usage))
     }
 }
 
 /// Everything at one instant, indexed.
 struct Picture {
     objects: BTreeMap<(String, String), Vec<Arc<DynamicObject>>>,
+    /// Kinds that cannot be seen now, and why.
+    unseen: BTreeMap<String, String>,
+    /// By the uid of a controller above them.
     pods: HashMap<String, Vec<Arc<Pod>>>,
+    /// Filled where pods are sought by labels.
+    by_namespace: HashMap<String, Vec<Arc<Pod>>>,
     /// Autoscalers by namespace, kind and name of what they point at.
-    scalers: BTreeMap<(String, String, String), String>,
-}
-
-fn controller(owners: Option<&[OwnerReference]>) -> Option<&OwnerReference> {
-    owners?.iter().find(|owner| owner.controller == Some(true))
-}
-
-/// What an HPA points at, and what to call it. KEDA makes an HPA of each ScaledObject and owns it.
-fn pointed_at(scaler: &HorizontalPodAutoscaler) -> Option<((String, String, String), String)> {
-    let target = &scaler.spec.scale_target_ref;
-    let owner = controller(scaler.metadata.owner_references.as_deref());
-    let called = match owner {
-        Some(owner) if owner.kind == "ScaledObject" => format!("ScaledObject {}", owner.name),
-        _ => format!("HorizontalPodAutoscaler {}", scaler.metadata.name.as_deref().unwrap_or_default()),
-    };
-    Some(((scaler.metadata.namespace.clone()?, target.kind.clone(), target.name.clone()), called))
+    scalers: BTreeMap<foreign::Pointed, String>,
 }
 
 impl Picture {
-    fn find(&self, target: &ScaleTarget) -> Result<Sized, ClusterError> {
-        let key = (target.kind.clone(), target.namespace.clone());
+    fn find(&self, target: &ScaleTarget) -> Result<&DynamicObject, ClusterError> {
+        let kind = called(target);
+        if let Some(why) = self.unseen.get(&kind) {
+            let (target, message) = (target.to_string(), why.clone());
+            return Err(ClusterError::Unknown { verb: "watch", target, message });
+        }
         let matches: Vec<&Arc<DynamicObject>> = self
             .objects
-            .get(&key)
+            .get(&(kind, target.namespace.clone()))
             .into_iter()
             .flatten()
             .filter(|object| {
@@ -202,14 +241,13 @@ impl Picture {
             })
             .collect();
         match matches.as_slice() {
-            [object] => Ok(objects::of_watched(object)),
+            [object] => Ok(object),
             [] => Err(ClusterError::NotFound { target: target.to_string() }),
             several => Err(ClusterError::Ambiguous { target: target.to_string(), found: several.len() }),
         }
     }
 
-    fn state(&self, target: &ScaleTarget, sized: Sized, usage: &Usage) -> ObjectState {
-        let own = self.pods.get(&sized.uid).map(Vec::as_slice).unwrap_or_default();
+    fn state(&self, target: &ScaleTarget, sized: Sized, own: &[Arc<Pod>], usage: &Usage) -> ObjectState {
         let mut pods: Vec<PodState> = own.iter().map(|pod| pods::state(pod)).collect();
         pods.sort_by(|a, b| a.name.cmp(&b.name));
         let metrics = match usage {
@@ -267,7 +305,7 @@ impl Cluster for KubernetesCluster {
 }
 
 /// The name of the object, where it is known without looking.
-pub(crate) fn name_of(target: &ScaleTarget) -> Option<&str> {
+fn name_of(target: &ScaleTarget) -> Option<&str> {
     match &target.pick {
         Pick::Name(name) => Some(name),
         Pick::Labels(_) => None,

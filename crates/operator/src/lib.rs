@@ -7,7 +7,9 @@
 //!
 //! INVARIANT(fenced): a size is written by server-side apply under the field manager `tenantry-EPOCH`, at a version whose
 //! size is the one that was planned from. The API server refuses a controller whose epoch another has overtaken, as the
-//! field belongs to the newer manager, and one that read another version. Law L5.
+//! field belongs to the newer manager, and one that read another version. Law L5. Kinds whose scale subresource knows no
+//! server-side apply, such as custom resources, carry the epoch in the same place; it is compared at the very version
+//! that the API server then demands, so that an older epoch's write never comes after a newer one's.
 //! INVARIANT(fresh): what a broken watch last saw is not passed on as the present; the answer is then that nobody
 //! knows. Law L2.
 
@@ -16,11 +18,14 @@ mod cluster;
 mod connect;
 mod events;
 mod failure;
+mod foreign;
+mod kinds;
 mod lease;
 mod objects;
 mod pods;
 mod quantity;
 mod scale;
+mod selector;
 mod usage;
 mod watch;
 

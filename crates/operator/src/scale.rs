@@ -1,19 +1,22 @@
 //! Setting sizes, fenced by the API server itself.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::autoscaling::v1::Scale;
 use kube::Error;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use kube::core::Status;
+use kube::core::{Selector, Status};
 use serde_json::json;
 use tenantry_domain::spec::ScaleTarget;
 use tenantry_domain::unit::Replicas;
 use tenantry_engine::ports::cluster::{ClusterError, ScaleRequest};
 
-use crate::cluster::{name_of, resource};
 use crate::connect::Connection;
 use crate::events::Announcer;
 use crate::failure::{failure, said};
-use crate::objects::Sized;
+use crate::kinds::Kinds;
+use crate::objects::{self, Sized};
+use crate::selector;
 
 /// Field managers of Tenantry begin so; the epoch follows.
 const MANAGER: &str = "tenantry-";
@@ -27,54 +30,66 @@ enum Attempt {
     Changed(String),
 }
 
+/// What a scale subresource says.
+pub(crate) struct Read {
+    pub(crate) sized: Sized,
+    /// Which pods are its, where it says so.
+    pub(crate) selector: Option<Selector>,
+}
+
 /// Reads and writes scale subresources.
 pub(crate) struct Scaler {
     connection: Connection,
+    kinds: Arc<Kinds>,
     announcer: Announcer,
 }
 
 impl Scaler {
-    pub(crate) fn new(connection: Connection, announcer: Announcer) -> Self {
-        Self { connection, announcer }
+    pub(crate) fn new(connection: Connection, kinds: Arc<Kinds>, announcer: Announcer) -> Self {
+        Self { connection, kinds, announcer }
     }
 
-    fn api(&self, target: &ScaleTarget) -> Api<DynamicObject> {
-        Api::namespaced_with(self.connection.client.clone(), &target.namespace, &resource(target))
+    async fn api(&self, target: &ScaleTarget) -> Result<Api<DynamicObject>, ClusterError> {
+        let resource = self.kinds.resource(target).await?;
+        Ok(Api::namespaced_with(self.connection.client.clone(), &target.namespace, &resource))
     }
 
-    /// The size of an object whose kind is not watched.
-    pub(crate) async fn read(&self, target: &ScaleTarget) -> Result<Sized, ClusterError> {
-        let shown = target.to_string();
-        let Some(name) = name_of(target) else {
-            let message = "objects of this kind are found by `name` only, not by `selector`".to_owned();
-            return Err(ClusterError::Refused { target: shown, message });
-        };
-        let scale = self.timed("read", &shown, self.api(target).get_scale(name)).await?;
+    /// The size of an object whose kind's own fields do not tell it.
+    pub(crate) async fn read(&self, target: &ScaleTarget, name: &str) -> Result<Read, ClusterError> {
+        let api = self.api(target).await?;
+        let scale = self.timed("read", &target.to_string(), api.get_scale(name)).await?;
         let spec = scale.spec.and_then(|spec| spec.replicas);
-        Ok(Sized {
+        let status = scale.status.unwrap_or_default();
+        let sized = Sized {
             name: name.to_owned(),
             uid: scale.metadata.uid.unwrap_or_default(),
             version: scale.metadata.resource_version.unwrap_or_default(),
             current: Replicas::saturating(i64::from(spec.unwrap_or(0))),
-            reported: Replicas::saturating(i64::from(scale.status.map_or(0, |status| status.replicas))),
-        })
+            reported: Replicas::saturating(i64::from(status.replicas)),
+        };
+        Ok(Read { sized, selector: status.selector.as_deref().and_then(selector::parse) })
     }
 
     /// Sets a size. The field is taken over from others, as the size that the plan was made from is checked; it is not
     /// taken from a newer epoch.
     pub(crate) async fn scale(&self, request: &ScaleRequest) -> Result<(), ClusterError> {
         let target = request.target.to_string();
+        let api = self.api(&request.target).await?;
         let mut version = request.version.clone();
         for _ in 0..ATTEMPTS {
-            match self.attempt(request, &version).await? {
+            let attempt = if objects::is_watched(&request.target) {
+                self.attempt(&api, request, &version).await?
+            } else {
+                self.compared(&api, request, &version).await?
+            };
+            match attempt {
                 Attempt::Done => {
                     self.announcer.announce(request);
                     return Ok(());
                 }
                 // Its status changes whenever a pod does. What counts is that its size is the one that was read.
                 Attempt::Changed(message) => {
-                    let asked = async { self.api(&request.target).get_scale(&request.name).await };
-                    let found = self.timed("read", &target, asked).await?;
+                    let found = self.timed("read", &target, api.get_scale(&request.name)).await?;
                     let size = found.spec.and_then(|spec| spec.replicas).map(i64::from);
                     if size == Some(request.to.as_i64()) {
                         return Ok(());
@@ -89,23 +104,30 @@ impl Scaler {
         Err(ClusterError::Conflict { target, message: "it changes faster than it can be read".to_owned() })
     }
 
-    async fn attempt(&self, request: &ScaleRequest, version: &str) -> Result<Attempt, ClusterError> {
+    async fn attempt(
+        &self,
+        api: &Api<DynamicObject>,
+        request: &ScaleRequest,
+        version: &str,
+    ) -> Result<Attempt, ClusterError> {
         let target = request.target.to_string();
-        let answer = match self.apply(request, version, false).await {
+        let answer = match self.apply(api, request, version, false).await {
             Err(Error::Api(status)) if is_owned(&status) => match overtaken(&status, request.generation.epoch) {
                 Some(message) => return Err(ClusterError::Conflict { target, message }),
-                None => self.apply(request, version, true).await,
+                None => self.apply(api, request, version, true).await,
             },
             other => other,
         };
-        match answer {
-            Ok(_) => Ok(Attempt::Done),
-            Err(Error::Api(status)) if status.code == 409 => Ok(Attempt::Changed(said(&status))),
-            Err(error) => Err(failure("scale", &target, &error)),
-        }
+        attempted(answer, &target)
     }
 
-    async fn apply(&self, request: &ScaleRequest, version: &str, force: bool) -> Result<Scale, Error> {
+    async fn apply(
+        &self,
+        api: &Api<DynamicObject>,
+        request: &ScaleRequest,
+        version: &str,
+        force: bool,
+    ) -> Result<Scale, Error> {
         let patch = json!({
             "apiVersion": "autoscaling/v1",
             "kind": "Scale",
@@ -116,10 +138,37 @@ impl Scaler {
             },
             "spec": { "replicas": request.to.get() },
         });
-        let mut params = PatchParams::apply(&format!("{MANAGER}{}", request.generation.epoch));
+        let mut params = PatchParams::apply(&manager(request));
         params.force = force;
-        let asked =
-            async { self.api(&request.target).patch_scale(&request.name, &params, &Patch::Apply(&patch)).await };
+        self.in_time(api.patch_scale(&request.name, &params, &Patch::Apply(&patch))).await
+    }
+
+    /// For kinds that know no server-side apply on their scale: the epoch that set the size last is compared at a
+    /// version, and the API server refuses to write at any other.
+    async fn compared(
+        &self,
+        api: &Api<DynamicObject>,
+        request: &ScaleRequest,
+        version: &str,
+    ) -> Result<Attempt, ClusterError> {
+        let target = request.target.to_string();
+        let found = self.timed("read", &target, api.get_metadata(&request.name)).await?;
+        let managers = found.metadata.managed_fields.unwrap_or_default();
+        let newest = managers.iter().filter_map(|entry| epoch_of(entry.manager.as_deref()?)).max();
+        if let Some(newest) = newest.filter(|newest| *newest > request.generation.epoch) {
+            return Err(ClusterError::Conflict { target, message: format!("epoch {newest} is in charge of it") });
+        }
+        if found.metadata.resource_version.as_deref() != Some(version) {
+            return Ok(Attempt::Changed("it has another version by now".to_owned()));
+        }
+        let patch = json!({ "metadata": { "resourceVersion": version }, "spec": { "replicas": request.to.get() } });
+        let params = PatchParams { field_manager: Some(manager(request)), ..PatchParams::default() };
+        let patch = Patch::Merge(&patch);
+        let asked = api.patch_scale(&request.name, &params, &patch);
+        attempted(self.in_time(asked).await, &target)
+    }
+
+    async fn in_time<T>(&self, asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match tokio::time::timeout(self.connection.timeout, asked).await {
             Ok(answer) => answer,
             Err(_) => Err(Error::Service("no answer came in time".into())),
@@ -132,13 +181,23 @@ impl Scaler {
         target: &str,
         asked: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, ClusterError> {
-        match tokio::time::timeout(self.connection.timeout, asked).await {
-            Ok(answer) => answer.map_err(|error| failure(verb, target, &error)),
-            Err(_) => {
-                let message = "no answer came in time".to_owned();
-                Err(ClusterError::Unknown { verb, target: target.to_owned(), message })
-            }
-        }
+        self.in_time(asked).await.map_err(|error| failure(verb, target, &error))
+    }
+}
+
+fn manager(request: &ScaleRequest) -> String {
+    format!("{MANAGER}{}", request.generation.epoch)
+}
+
+fn epoch_of(manager: &str) -> Option<u64> {
+    manager.strip_prefix(MANAGER)?.parse().ok()
+}
+
+fn attempted(answer: Result<Scale, Error>, target: &str) -> Result<Attempt, ClusterError> {
+    match answer {
+        Ok(_) => Ok(Attempt::Done),
+        Err(Error::Api(status)) if status.code == 409 => Ok(Attempt::Changed(said(&status))),
+        Err(error) => Err(failure("scale", target, &error)),
     }
 }
 

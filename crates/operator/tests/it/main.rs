@@ -3,5 +3,8 @@
 
 mod bed;
 mod cluster;
+mod kinds;
 mod lease;
+mod outage;
+mod proxy;
 mod rights;
