@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use tenantry_domain::id::{TenantId, WorkloadKey};
 use tenantry_domain::unit::Span;
 
-use crate::commands::{config, demo, up};
+use crate::commands::{config, demo, simulate, up};
 use crate::output::Format;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Up(Box<up::Up>),
     /// Show a dozen simulated tenants being scaled, beside HPA
     Demo(demo::Demo),
+    /// Run histories from files: load, faults, and what must come of them
+    Simulate(simulate::Simulate),
     /// Declare what tenants get: validate, apply, explain, history, rollback
     #[command(subcommand)]
     Config(config::Config),
@@ -87,6 +89,14 @@ Examples:
   tenantry top --once        one picture, then end"
     )]
     Top(Top),
+    /// Say what an error's code means and what to do
+    #[command(after_help = "Examples:
+  tenantry errors          all codes
+  tenantry errors T202     one of them")]
+    Errors {
+        /// Which
+        code: Option<String>,
+    },
     /// Print a completion script
     #[command(after_help = "Example:
   tenantry completions bash > /etc/bash_completion.d/tenantry")]

@@ -2,9 +2,11 @@
 
 pub(crate) mod config;
 pub(crate) mod demo;
+mod errors;
 mod explain;
 mod get;
 mod intervene;
+pub(crate) mod simulate;
 mod status;
 pub(crate) mod top;
 pub(crate) mod up;
@@ -27,6 +29,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Up(up) => up::run(&common, *up).await,
         Command::Demo(demo) => demo::run(demo).await,
+        Command::Simulate(command) => simulate::run(&common, command).await,
+        Command::Errors { code } => errors::run(&common, code.as_deref()),
         Command::Config(command) => config::run(&common, command).await,
         Command::Get(command) => get::run(&common, command).await,
         Command::Explain(command) => explain::run(&common, command).await,

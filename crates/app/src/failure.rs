@@ -2,6 +2,14 @@
 
 use std::process::ExitCode;
 
+use tenantry_adapters::metrics::prometheus::SettingsError;
+use tenantry_adapters::metrics::replay::ReplayError;
+use tenantry_engine::ports::store::StoreError;
+use tenantry_engine::record::RecordError;
+use tenantry_engine::tenants::TenantsError;
+use tenantry_operator::ConnectError;
+use tenantry_sim::scenario::ScenarioError;
+
 use crate::terminal;
 
 /// What was asked cannot be done: bad input, nothing found, a store that does not open.
@@ -19,6 +27,21 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
             text = format!("{text}\n  because: {cause}");
         }
     }
+    if let Some(code) = error.chain().find_map(code) {
+        text = format!("{text}\n  {code}: `tenantry errors {code}` says what to do");
+    }
     terminal::complain(&text);
     ExitCode::from(FAILED)
+}
+
+/// The code of an error that has one.
+fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let tenants = error.downcast_ref::<TenantsError>().map(TenantsError::code);
+    let store = || error.downcast_ref::<StoreError>().map(StoreError::code);
+    let connect = || error.downcast_ref::<ConnectError>().map(ConnectError::code);
+    let settings = || error.downcast_ref::<SettingsError>().map(SettingsError::code);
+    let replay = || error.downcast_ref::<ReplayError>().map(ReplayError::code);
+    let record = || error.downcast_ref::<RecordError>().map(RecordError::code);
+    let scenario = || error.downcast_ref::<ScenarioError>().map(ScenarioError::code);
+    tenants.or_else(store).or_else(connect).or_else(settings).or_else(replay).or_else(record).or_else(scenario)
 }

@@ -37,6 +37,17 @@ pub enum RecordError {
     },
 }
 
+impl RecordError {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "T501",
+            Self::Altered { .. } => "T502",
+        }
+    }
+}
+
 /// A decision's record, to be stored before anything is done.
 ///
 /// # Errors

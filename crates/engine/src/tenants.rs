@@ -73,6 +73,21 @@ pub enum TenantsError {
     Store(#[from] StoreError),
 }
 
+impl TenantsError {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Problems { .. } => "T101",
+            Self::NotOwner { .. } => "T102",
+            Self::NoDocument { .. } => "T103",
+            Self::NoRevision { .. } => "T104",
+            Self::Stale { .. } => "T105",
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
 fn count(problems: usize) -> String {
     if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
 }

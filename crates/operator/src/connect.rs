@@ -45,6 +45,17 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Configuration { .. } => "T301",
+            Self::Unreachable { .. } => "T302",
+        }
+    }
+}
+
 /// A client that works.
 #[derive(Clone)]
 pub struct Connection {

@@ -2,7 +2,7 @@
 //!
 //! [`World`] implements every port of the engine but the store, on its own clock, so the real driver, planner and
 //! forecaster run in it unchanged. [`lane`] runs other policies beside it on the same load. [`memory`] is a store that
-//! can be told to fail.
+//! can be told to fail. [`scenario`] reads whole histories from files.
 //!
 //! INVARIANT(deterministic): the same seed, load and faults give the same history. Law L10.
 
@@ -11,6 +11,7 @@ pub mod fault;
 pub mod lane;
 pub mod load;
 pub mod memory;
+pub mod scenario;
 pub mod score;
 mod world;
 

@@ -139,6 +139,14 @@ pub enum SettingsError {
     },
 }
 
+impl SettingsError {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "T405"
+    }
+}
+
 /// One server of the query API.
 #[derive(Debug)]
 pub struct Prometheus {

@@ -5,6 +5,8 @@
 //! named after it. A file named `TENANT.WORKLOAD.csv` adds the labels `tenant` and `workload`, one named `NAME.csv` the
 //! label `tenant`, where the file has no column for them.
 
+mod shifted;
+
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Span;
 use tenantry_engine::ports::metrics::{Answer, Labels, MetricsSource, Sample, Series, SourceError};
 use thiserror::Error;
+
+pub use shifted::Shifted;
 
 use super::merge;
 
@@ -46,6 +50,14 @@ pub enum ReplayError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+impl ReplayError {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "T406"
+    }
 }
 
 /// What was met on the way.

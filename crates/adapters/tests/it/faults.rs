@@ -39,7 +39,11 @@ async fn a_question_is_a_form_and_failures_that_may_pass_are_repeated() {
     let seen = server.seen();
     assert_eq!(seen.len(), 3, "refused, then broken off, then answered");
     assert!(seen[2].starts_with("POST /api/v1/query HTTP/1.1"), "{}", seen[2]);
-    assert!(seen[2].ends_with("query=%28up+and+last_over_time%28up%5B2m%5D%29%29&time=1.500&timeout=5.000"), "{}", seen[2]);
+    assert!(
+        seen[2].ends_with("query=%28up+and+last_over_time%28up%5B2m%5D%29%29&time=1.500&timeout=5.000"),
+        "{}",
+        seen[2]
+    );
 }
 
 #[tokio::test]

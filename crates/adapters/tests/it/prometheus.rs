@@ -20,7 +20,7 @@ fn exposition(scrape: usize, began: i64) -> String {
     format!(
         "# TYPE requests_total counter\nrequests_total{{tenant=\"acme\",workload=\"web\"}} {count}\n\
          nothing NaN\nendless +Inf\nscrapes {scrape}\n{ends}stopped 1000 {}\n",
-        began + (scrape as i64).min(4) * 200
+        began + i64::try_from(scrape.min(4)).unwrap() * 200
     )
 }
 

@@ -117,9 +117,10 @@ fn documents_are_applied_as_revisions_compared_and_rolled_back() {
         &tenantry,
         "config apply tenants/acme.yaml --based-on 1",
         &expect![[r#"
-        error: tenant `acme` is at revision 3, and the change was based on 1; look at it again and repeat
-        exit 1
-    "#]],
+            error: tenant `acme` is at revision 3, and the change was based on 1; look at it again and repeat
+              T105: `tenantry errors T105` says what to do
+            exit 1
+        "#]],
     );
     check(
         &tenantry,
@@ -141,12 +142,13 @@ fn a_bad_document_changes_nothing_not_even_among_good_ones() {
         &tenantry,
         "config apply tenants -m second",
         &expect![[r#"
-        error: tenants/other.yaml:3:32: autoscaling.min_replicas: expected a whole number, found text
-         3 |   autoscaling: { min_replicas: many }
-           |                                ^
-        1 problem found; nothing was changed
-        exit 1
-    "#]],
+            error: tenants/other.yaml:3:32: autoscaling.min_replicas: expected a whole number, found text
+             3 |   autoscaling: { min_replicas: many }
+               |                                ^
+            1 problem found; nothing was changed
+              T101: `tenantry errors T101` says what to do
+            exit 1
+        "#]],
     );
     check(
         &tenantry,
@@ -190,12 +192,13 @@ fn a_tier_that_breaks_its_tenants_is_refused() {
         &tenantry,
         "config apply gold.yaml",
         &expect![[r#"
-        error: gold.yaml:2:18: autoscaling.min_replicas: the minimum 90 is above the maximum 50
-         2 |   autoscaling: { min_replicas: 90 }
-           |                  ^
-        1 problem found; nothing was changed
-        exit 1
-    "#]],
+            error: gold.yaml:2:18: autoscaling.min_replicas: the minimum 90 is above the maximum 50
+             2 |   autoscaling: { min_replicas: 90 }
+               |                  ^
+            1 problem found; nothing was changed
+              T101: `tenantry errors T101` says what to do
+            exit 1
+        "#]],
     );
 }
 
@@ -314,9 +317,10 @@ fn what_is_not_there_yet_is_told_with_what_to_do() {
         &tenantry,
         "config explain acme",
         &expect![[r#"
-        error: tenant `acme` is not declared; `tenantry get tenants` lists those that are
-        exit 1
-    "#]],
+            error: tenant `acme` is not declared; `tenantry get tenants` lists those that are
+              T103: `tenantry errors T103` says what to do
+            exit 1
+        "#]],
     );
     check(
         &tenantry,

@@ -123,6 +123,20 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "T303",
+            Self::Ambiguous { .. } => "T304",
+            Self::Forbidden { .. } => "T305",
+            Self::Conflict { .. } => "T306",
+            Self::Throttled => "T307",
+            Self::Refused { .. } => "T308",
+            Self::Unknown { .. } => "T309",
+        }
+    }
+
     /// Whether to try again.
     #[must_use]
     pub const fn retry(&self) -> Retry {
@@ -166,6 +180,14 @@ pub struct LeaseError {
     pub lease: String,
     /// What the client said.
     pub message: String,
+}
+
+impl LeaseError {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "T310"
+    }
 }
 
 /// What makes one controller the only one that acts.

@@ -82,6 +82,17 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "T401",
+            Self::Timeout { .. } => "T402",
+            Self::Refused { .. } => "T403",
+            Self::Garbled { .. } => "T404",
+        }
+    }
+
     /// Whether to ask again.
     #[must_use]
     pub const fn retry(&self) -> Retry {

@@ -238,6 +238,21 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Stale { .. } => "T105",
+            Self::Owned { .. } => "T102",
+            Self::TooNew { .. } => "T201",
+            Self::Open { .. } => "T202",
+            Self::Full { .. } => "T203",
+            Self::Unavailable { .. } => "T204",
+            Self::Refused { .. } => "T205",
+            Self::Corrupt { .. } => "T206",
+        }
+    }
+
     /// Whether to try again.
     #[must_use]
     pub const fn retry(&self) -> Retry {

@@ -54,9 +54,7 @@ async fn answer(client: Client, faults: Arc<Faults>, request: Request<Incoming>)
     }
     let writes = request.method() == Method::PATCH;
     let watches = request.uri().query().is_some_and(|query| query.contains("watch=true"));
-    let status = |code: u16, reason: &str| {
-        json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": reason, "code": code })
-    };
+    let status = |code: u16, reason: &str| json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": reason, "code": code });
     if writes && take(&faults.throttled) {
         return Ok(said(429, status(429, "TooManyRequests").to_string()));
     }
@@ -85,7 +83,8 @@ impl Proxy {
             while let Ok((stream, _)) = listener.accept().await {
                 let (client, faults) = (client.clone(), Arc::clone(&known));
                 let serve = service_fn(move |request| answer(client.clone(), Arc::clone(&faults), request));
-                let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), serve);
+                let connection =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), serve);
                 served.lock().unwrap().spawn(async move { drop(connection.await) });
             }
         });

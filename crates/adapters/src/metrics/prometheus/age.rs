@@ -105,10 +105,7 @@ mod tests {
                 "histogram_quantile(0.95, sum by (le) (rate(t_bucket[5m])))",
                 "histogram_quantile(0.95, sum by (le) ((rate(t_bucket[5m]) and last_over_time(t_bucket[2m]))))",
             ),
-            (
-                "quantile_over_time(0.9, load[1h])",
-                "(quantile_over_time(0.9, load[1h]) and last_over_time(load[2m]))",
-            ),
+            ("quantile_over_time(0.9, load[1h])", "(quantile_over_time(0.9, load[1h]) and last_over_time(load[2m]))"),
             ("max_over_time(load[10m:1m])", "max_over_time((load and last_over_time(load[2m]))[10m:1m])"),
             ("-load", "-(load and last_over_time(load[2m]))"),
             ("timestamp(load)", "timestamp(load)"),

@@ -58,3 +58,26 @@ fn errors_name_file_and_line() {
     let error = CsvReplay::open("csv", ["/nonexistent.csv"], Span::from_secs(1)).unwrap_err();
     assert_eq!(error.to_string(), "could not read `/nonexistent.csv`");
 }
+
+#[tokio::test]
+async fn a_recording_is_played_from_its_first_value_on_and_faster() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("acme.api.csv");
+    std::fs::write(&path, "time,value\n2020-01-01T00:00:00Z,1\n2020-01-01T00:05:00Z,2\n").unwrap();
+    let recorded = CsvReplay::open("replay", [&path], Span::from_secs(900)).unwrap();
+    let begun = Timestamp::from_millis(1_800_000_000_000);
+    let played = Shifted::new(recorded, begun, 60).unwrap();
+    for (after_ms, value) in
+        [(0, Some(1.0)), (4_999, Some(1.0)), (5_000, Some(2.0)), (20_000, Some(2.0)), (21_000, None)]
+    {
+        let at = begun + Span::from_millis(after_ms);
+        let answer = played.instant("anything", at).await.unwrap();
+        assert_eq!(answer.samples.first().map(|sample| sample.value), value, "{after_ms}");
+        if let Some(sample) = answer.samples.first() {
+            assert_eq!((sample.at, sample.labels["tenant"].as_str()), (at, "acme"));
+        }
+    }
+    let series = played.range("anything", begun, begun + Span::from_secs(10), Span::from_secs(1)).await.unwrap();
+    let expected = [(begun, 1.0), (begun + Span::from_secs(5), 2.0)];
+    assert_eq!(series[0].points, expected);
+}

@@ -44,6 +44,7 @@ pub(crate) enum LogFormat {
 #[command(after_help = "Examples:
   tenantry up --mode observe --prometheus http://prometheus:9090
   tenantry up --config ./tenants --prometheus http://prometheus:9090
+  tenantry up --mode observe --replay load/ --replay-speed 60
   tenantry up --settings /etc/tenantry/settings.yaml
   TENANTRY_STORE=postgres://tenantry@db/tenantry tenantry up --prometheus eu=http://prom-eu:9090 --prometheus us=http://prom-us:9090
 
@@ -89,6 +90,12 @@ pub(crate) struct Up {
     /// A header for Prometheus, such as `X-Scope-OrgID=team`
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) prometheus_header: Vec<String>,
+    /// Load from CSV files instead of a server: `TENANT.WORKLOAD.csv` or `TENANT.csv`, begun when the server starts
+    #[arg(long, env = "TENANTRY_REPLAY", value_name = "FILE|DIR")]
+    pub(crate) replay: Option<PathBuf>,
+    /// How many times faster than it was recorded [default: 1]
+    #[arg(long, env = "TENANTRY_REPLAY_SPEED", value_name = "N")]
+    pub(crate) replay_speed: Option<u32>,
     /// The kubeconfig [default: KUBECONFIG, ~/.kube/config, or the pod's service account]
     #[arg(long, env = "TENANTRY_KUBECONFIG", value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
@@ -224,6 +231,8 @@ impl Up {
             prometheus_cert: self.prometheus_cert.or(file.prometheus_cert),
             prometheus_key: self.prometheus_key.or(file.prometheus_key),
             prometheus_header: list(self.prometheus_header, file.prometheus_header),
+            replay: self.replay.or(file.replay),
+            replay_speed: self.replay_speed.or(file.replay_speed),
             kubeconfig: self.kubeconfig.or(file.kubeconfig),
             context: self.context.or(file.context),
             namespace: self.namespace.or(file.namespace),
