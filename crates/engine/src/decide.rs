@@ -62,6 +62,7 @@ pub(crate) fn decide(
     let alert = entry.vigil.look(round.now, blind, BLIND_BORNE);
     let mut status = WorkloadStatus::of(&entry.spec, &snapshot, &planned, delay, &entry.vigil);
     status.trouble = entry.status.as_ref().and_then(|before| before.trouble.clone());
+    status.unreadable = object.err().map(|error| format!("{error} ({})", error.code()));
     entry.status_is_new |= entry.status.as_ref().is_none_or(|before| !before.says_as(&status));
     entry.status = Some(status);
     Decided { snapshot, planned, alert, settled }

@@ -60,6 +60,9 @@ pub struct WorkloadStatus {
     pub blind_since: Option<Timestamp>,
     /// The last attempt that failed, in the target's words; none after a success.
     pub trouble: Option<String>,
+    /// Why its object cannot be read, when it cannot.
+    #[serde(default)]
+    pub unreadable: Option<String>,
 }
 
 impl WorkloadStatus {
@@ -91,6 +94,7 @@ impl WorkloadStatus {
             hour_cost: price.zip(snapshot.current).map(|(price, size)| MicroUsd(price.saturating_mul(size.as_i64()))),
             blind_since: vigil.alarmed_since(),
             trouble: None,
+            unreadable: None,
         }
     }
 

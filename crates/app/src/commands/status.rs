@@ -124,7 +124,7 @@ fn of_workload(status: &WorkloadStatus) -> Option<Problem> {
     } else {
         match status.hold.as_ref()? {
             Hold::Unreadable => (
-                format!("{} was not found or could not be read", status.target),
+                status.unreadable.clone().unwrap_or_else(|| format!("{} cannot be read", status.target)),
                 "check the workload's namespace, kind and name, and the server's permissions".to_owned(),
             ),
             Hold::Blind => {

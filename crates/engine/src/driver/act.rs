@@ -76,11 +76,12 @@ impl Driver {
                     Retry::Later | Retry::Never => Ending::Failed,
                 };
                 entry.patience.learn(at, ending);
+                let said = format!("{error} ({})", error.code());
                 if matches!(error, ClusterError::Unknown { .. }) {
                     entry.unsettled = Some(Unsettled { record, event, generation });
-                    Outcome::Unknown(error.to_string())
+                    Outcome::Unknown(said)
                 } else {
-                    Outcome::Refused(error.to_string())
+                    Outcome::Refused(said)
                 }
             }
         };

@@ -146,7 +146,7 @@ impl Driver {
                     }
                     Fetched::Answer(Index::new(answer))
                 }
-                Err(error) => Fetched::Failed(chain(&error)),
+                Err(error) => Fetched::Failed(format!("{} ({})", chain(&error), error.code())),
             };
             (query, fetched)
         });
