@@ -26,7 +26,7 @@ func (s *stack) kwok(port string) (*process, error) {
 		return nil, err
 	}
 	address := "127.0.0.1:" + port
-	healthy := answers(probe, "http://"+address+"/healthz")
+	healthy := answers(s.api.client, "https://"+address+"/healthz")
 	ready := func() error {
 		if err := healthy(); err != nil {
 			return err
@@ -35,7 +35,11 @@ func (s *stack) kwok(port string) (*process, error) {
 	}
 	return s.add(&process{name: "kwok", bin: s.settings.Kwok, ready: ready, limit: 2 * time.Minute,
 		args: []string{"--kubeconfig=" + s.file("admin.kubeconfig"), "--manage-all-nodes", "--server-address=" + address,
-			"--node-lease-duration-seconds=40", "--config=" + s.file("kwok.yaml")}}), nil
+			"--node-lease-duration-seconds=40",
+			// Where metrics-server looks for what pods use.
+			"--node-ip=127.0.0.1", "--node-port=" + port,
+			"--tls-cert-file=" + s.file("apiserver.crt"), "--tls-private-key-file=" + s.file("apiserver.key"),
+			"--config=" + s.file("kwok.yaml")}}), nil
 }
 
 func kwokConfig(delay, delayMax time.Duration) ([]byte, error) {
@@ -49,25 +53,31 @@ func kwokConfig(delay, delayMax time.Duration) ([]byte, error) {
 	return config.Bytes(), err
 }
 
-const nodeForm = `{"apiVersion":"v1","kind":"Node","metadata":{"name":%[1]q,"labels":{"kubernetes.io/hostname":%[1]q}},
+const nodeForm = `{"apiVersion":"v1","kind":"Node","metadata":{"name":%[1]q,"labels":{"kubernetes.io/hostname":%[1]q},
+"annotations":{"metrics.k8s.io/resource-metrics-path":"/metrics/nodes/%[1]s/metrics/resource"}},
 "status":{"capacity":{"cpu":"1000","memory":"4Ti","pods":"500"},"allocatable":{"cpu":"1000","memory":"4Ti","pods":"500"}}}`
 
 func (s *stack) makeNodes() error {
 	for number := range s.settings.Nodes {
 		node := fmt.Sprintf(nodeForm, "node-"+strconv.Itoa(number))
-		make := func() error {
-			err := s.api.call(http.MethodPost, "/api/v1/nodes", node, nil)
-			if status := new(refused); errors.As(err, &status) && status.code == http.StatusConflict {
-				// An earlier try arrived, and only its answer was lost.
-				return nil
-			}
-			return err
-		}
-		if err := s.until(make, time.Minute, nil); err != nil {
+		if err := s.make("/api/v1/nodes", node); err != nil {
 			return fmt.Errorf("node %d %w", number, err)
 		}
 	}
 	return nil
+}
+
+// make makes an object, and tries again while the API server does not take it.
+func (s *stack) make(path, object string) error {
+	try := func() error {
+		err := s.api.call(http.MethodPost, path, object, nil)
+		if status := new(refused); errors.As(err, &status) && status.code == http.StatusConflict {
+			// An earlier try arrived, and only its answer was lost.
+			return nil
+		}
+		return err
+	}
+	return s.until(try, time.Minute, nil)
 }
 
 func (s *stack) nodesReady() error {

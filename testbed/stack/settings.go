@@ -20,6 +20,9 @@ type Settings struct {
 	HPASync time.Duration
 	// Prometheus and Postgres say whether to start them where they are installed.
 	Prometheus, Postgres bool
+	// Metrics says whether to serve metrics.k8s.io, and MetricsServer is the program that does.
+	Metrics       bool
+	MetricsServer string
 	// Keep leaves the state folder behind, with the logs.
 	Keep bool
 	// UntilEOF ends the testbed when standard input ends.
@@ -37,6 +40,8 @@ func parse(command string, args []string) (Settings, error) {
 	flags.DurationVar(&settings.HPASync, "hpa-sync", time.Second, "HPA sync period (Kubernetes' default is 15s)")
 	flags.BoolVar(&settings.Prometheus, "prometheus", true, "start Prometheus when it is installed")
 	flags.BoolVar(&settings.Postgres, "postgres", true, "start PostgreSQL when it is installed")
+	flags.BoolVar(&settings.Metrics, "metrics", false, "serve metrics.k8s.io by metrics-server")
+	flags.StringVar(&settings.MetricsServer, "metrics-server", "", "the metrics-server program")
 	noPrometheus := flags.Bool("no-prometheus", false, "the same as --prometheus=false")
 	noPostgres := flags.Bool("no-postgres", false, "the same as --postgres=false")
 	flags.BoolVar(&settings.Keep, "keep", false, "leave the state folder and its logs behind")
@@ -49,6 +54,9 @@ func parse(command string, args []string) (Settings, error) {
 	}
 	if settings.Nodes < 1 || settings.Kwok == "" {
 		return settings, fmt.Errorf("--nodes must be at least 1, and --kwok must name the kwok program")
+	}
+	if settings.Metrics && settings.MetricsServer == "" {
+		return settings, fmt.Errorf("--metrics needs --metrics-server, which must name the program")
 	}
 	settings.Prometheus = settings.Prometheus && !*noPrometheus
 	settings.Postgres = settings.Postgres && !*noPostgres

@@ -59,6 +59,12 @@ func (s *stack) smoke(step func(text string, values ...any)) error {
 		{"Deployment of 3 replicas made", call(http.MethodPost, strings.TrimSuffix(smokeApp, "/app"), smokeForm)},
 		{"3 replicas ready", seen(3)},
 		{"scale subresource set to 5", call(http.MethodPatch, smokeApp+"/scale", `{"spec":{"replicas":5}}`)},
+		{"usage of 5 pods served", func() error {
+			if !s.settings.Metrics {
+				return nil
+			}
+			return s.until(s.podMetrics("smoke", 5), 2*time.Minute, nil)
+		}},
 		{"API server killed with SIGKILL", order("kill apiserver")},
 		{"API server is gone", func() error {
 			if s.replicasReady(5)() == nil {

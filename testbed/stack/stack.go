@@ -101,7 +101,7 @@ func with(command string, args []string, do func(s *stack) error) int {
 // start starts everything, as much as possible at the same time.
 func (s *stack) start() error {
 	began := time.Now()
-	free, err := ports(8)
+	free, err := ports(9)
 	if err != nil {
 		return err
 	}
@@ -120,6 +120,7 @@ func (s *stack) start() error {
 	if err != nil {
 		return err
 	}
+	metrics := s.metricsServer(free[8])
 	postgres, err := s.postgres(free[7])
 	if err != nil {
 		return err
@@ -128,6 +129,9 @@ func (s *stack) start() error {
 	s.orders.Lock()
 	defer s.orders.Unlock()
 	if err := together(cluster, prometheus, postgres); err != nil {
+		return err
+	}
+	if err := metrics(); err != nil {
 		return err
 	}
 	s.info.StartMillis = time.Since(began).Milliseconds()

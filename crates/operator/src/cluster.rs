@@ -19,6 +19,7 @@ use crate::connect::Connection;
 use crate::events::Announcer;
 use crate::foreign::{self, ScaledObjects, controller};
 use crate::kinds::Kinds;
+use crate::lease::Fence;
 use crate::objects::{self, Sized};
 use crate::pods;
 use crate::scale::{Read, Scaler};
@@ -100,6 +101,13 @@ impl KubernetesCluster {
         let scaled_objects = ScaledObjects::new(connection.clone(), Arc::clone(&kinds));
         let (watched, usage) = (Mutex::new(BTreeMap::new()), UsageSource::default());
         Self { connection, pods, replica_sets, scalers, scaled_objects, watched, kinds, usage, scaler }
+    }
+
+    /// The same cluster, which refuses epochs that a lease says are over.
+    #[must_use]
+    pub fn fenced_by(mut self, fence: Fence) -> Self {
+        self.scaler.fence = Some(fence);
+        self
     }
 
     /// The watch of a kind, begun when it is sought for the first time.

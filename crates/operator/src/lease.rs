@@ -32,6 +32,29 @@ impl std::fmt::Debug for KubernetesLease {
     }
 }
 
+/// What says which epoch is in charge, for objects that bear no epoch's mark.
+#[derive(Clone)]
+pub struct Fence {
+    api: Api<Object>,
+    name: String,
+    timeout: Duration,
+}
+
+impl std::fmt::Debug for Fence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fence").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Fence {
+    /// The epoch of the last holder; none when nobody ever held it.
+    pub(crate) async fn epoch(&self) -> Result<Option<u64>, kube::Error> {
+        let found = tokio::time::timeout(self.timeout, self.api.get_opt(&self.name)).await;
+        let late = || kube::Error::Service("no answer came in time".into());
+        Ok(found.map_err(|_| late())??.as_ref().and_then(epoch))
+    }
+}
+
 enum Failed {
     /// Another was faster.
     Overtaken,
@@ -50,6 +73,12 @@ impl KubernetesLease {
             timeout: connection.timeout.min(term / 2),
             seen: Mutex::new(None),
         }
+    }
+
+    /// What lets a cluster refuse epochs that are over, where objects do not say so themselves.
+    #[must_use]
+    pub fn fence(&self) -> Fence {
+        Fence { api: self.api.clone(), name: self.name.clone(), timeout: self.timeout }
     }
 
     fn error(&self, message: impl Into<String>) -> LeaseError {

@@ -9,7 +9,8 @@
 //! size is the one that was planned from. The API server refuses a controller whose epoch another has overtaken, as the
 //! field belongs to the newer manager, and one that read another version. Law L5. Kinds whose scale subresource knows no
 //! server-side apply, such as custom resources, carry the epoch in the same place; it is compared at the very version
-//! that the API server then demands, so that an older epoch's write never comes after a newer one's.
+//! that the API server then demands, so that an older epoch's write never comes after a newer one's. Where an object
+//! bears no epoch's mark, as after a person set its size, the lease itself is asked before a version is written over.
 //! INVARIANT(fresh): what a broken watch last saw is not passed on as the present; the answer is then that nobody
 //! knows. Law L2.
 
@@ -32,4 +33,4 @@ mod watch;
 pub use access::{Permission, permissions};
 pub use cluster::KubernetesCluster;
 pub use connect::{ConnectError, Connection, Options};
-pub use lease::KubernetesLease;
+pub use lease::{Fence, KubernetesLease};

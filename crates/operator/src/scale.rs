@@ -15,6 +15,7 @@ use crate::connect::Connection;
 use crate::events::Announcer;
 use crate::failure::{failure, said};
 use crate::kinds::Kinds;
+use crate::lease::Fence;
 use crate::objects::{self, Sized};
 use crate::selector;
 
@@ -42,11 +43,12 @@ pub(crate) struct Scaler {
     connection: Connection,
     kinds: Arc<Kinds>,
     announcer: Announcer,
+    pub(crate) fence: Option<Fence>,
 }
 
 impl Scaler {
     pub(crate) fn new(connection: Connection, kinds: Arc<Kinds>, announcer: Announcer) -> Self {
-        Self { connection, kinds, announcer }
+        Self { connection, kinds, announcer, fence: None }
     }
 
     async fn api(&self, target: &ScaleTarget) -> Result<Api<DynamicObject>, ClusterError> {
@@ -114,7 +116,10 @@ impl Scaler {
         let answer = match self.apply(api, request, version, false).await {
             Err(Error::Api(status)) if is_owned(&status) => match overtaken(&status, request.generation.epoch) {
                 Some(message) => return Err(ClusterError::Conflict { target, message }),
-                None => self.apply(api, request, version, true).await,
+                None => {
+                    self.check_lease(request).await?;
+                    self.apply(api, request, version, true).await
+                }
             },
             other => other,
         };
@@ -158,6 +163,9 @@ impl Scaler {
         if let Some(newest) = newest.filter(|newest| *newest > request.generation.epoch) {
             return Err(ClusterError::Conflict { target, message: format!("epoch {newest} is in charge of it") });
         }
+        if newest.is_none() {
+            self.check_lease(request).await?;
+        }
         if found.metadata.resource_version.as_deref() != Some(version) {
             return Ok(Attempt::Changed("it has another version by now".to_owned()));
         }
@@ -166,6 +174,20 @@ impl Scaler {
         let patch = Patch::Merge(&patch);
         let asked = api.patch_scale(&request.name, &params, &patch);
         attempted(self.in_time(asked).await, &target)
+    }
+
+    /// An object without an epoch's mark does not say that a request's epoch is over; the lease does. A holder that comes
+    /// after this question has not written yet, and will be refused at the version that this request is about to end.
+    async fn check_lease(&self, request: &ScaleRequest) -> Result<(), ClusterError> {
+        let Some(fence) = &self.fence else { return Ok(()) };
+        let target = request.target.to_string();
+        match fence.epoch().await {
+            Ok(Some(newest)) if newest > request.generation.epoch => {
+                Err(ClusterError::Conflict { target, message: format!("epoch {newest} is in charge") })
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(failure("read the lease of", &target, &error)),
+        }
     }
 
     async fn in_time<T>(&self, asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

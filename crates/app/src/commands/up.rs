@@ -50,26 +50,20 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     info!(url = connection.url, version = connection.version, "Kubernetes answers");
     check_rights(&connection, &settings, &notices).await;
     let clock = Arc::new(SystemClock);
+    let mut cluster = KubernetesCluster::watch(connection.clone(), &settings.holder);
+    let name = lease_name(settings.mode);
     let lease: Arc<dyn Lease> = match settings.lease {
-        LeaseKind::Kubernetes => Arc::new(KubernetesLease::new(
-            &connection,
-            &settings.lease_namespace,
-            &lease_name(settings.mode),
-            &settings.holder,
-            settings.lease_term.as_duration(),
-        )),
+        LeaseKind::Kubernetes => {
+            let term = settings.lease_term.as_duration();
+            let lease = KubernetesLease::new(&connection, &settings.lease_namespace, &name, &settings.holder, term);
+            cluster = cluster.fenced_by(lease.fence());
+            Arc::new(lease)
+        }
         LeaseKind::Store => {
-            let name = lease_name(settings.mode);
             Arc::new(StoreLease::new(store.clone(), clock.clone(), &name, &settings.holder, settings.lease_term))
         }
     };
-    let ports = Ports {
-        clock: clock.clone(),
-        store: store.clone(),
-        cluster: Arc::new(KubernetesCluster::watch(connection, &settings.holder)),
-        metrics,
-        lease,
-    };
+    let ports = Ports { clock: clock.clone(), store: store.clone(), cluster: Arc::new(cluster), metrics, lease };
     let mut driver = Driver::new(ports, Arc::new(tenants), options(&settings, notices)?);
     let mut told = false;
     loop {

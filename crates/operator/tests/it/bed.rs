@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, DeleteParams, PostParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use serde_json::json;
+use serde_json::{Value, json};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::plan::Generation;
 use tenantry_domain::spec::{Pick, ScaleTarget};
@@ -56,6 +56,16 @@ impl Bed {
     }
 
     pub(crate) async fn deploy(&self, name: &str, replicas: u32, labels: &[(&str, &str)]) {
+        self.create(name, replicas, labels, json!({})).await;
+    }
+
+    /// Pods that use so much, as far as their kubelet tells.
+    pub(crate) async fn deploy_using(&self, name: &str, replicas: u32, cpu: &str, memory: &str) {
+        let used = json!({ "testbed.tenantry.dev/usage-cpu": cpu, "testbed.tenantry.dev/usage-memory": memory });
+        self.create(name, replicas, &[], used).await;
+    }
+
+    async fn create(&self, name: &str, replicas: u32, labels: &[(&str, &str)], annotations: Value) {
         let labels: BTreeMap<&str, &str> = labels.iter().copied().collect();
         let object: Deployment = serde_json::from_value(json!({
             "metadata": { "name": name, "namespace": self.namespace, "labels": labels },
@@ -63,7 +73,7 @@ impl Bed {
                 "replicas": replicas,
                 "selector": { "matchLabels": { "app": name } },
                 "template": {
-                    "metadata": { "labels": { "app": name } },
+                    "metadata": { "labels": { "app": name }, "annotations": annotations },
                     "spec": { "containers": [{ "name": "main", "image": "none", "resources": { "requests": { "cpu": "100m", "memory": "64Mi" } } }] }
                 }
             }
@@ -76,6 +86,13 @@ impl Bed {
     pub(crate) async fn replicas(&self, name: &str) -> i32 {
         let api: Api<Deployment> = Api::namespaced(self.client.clone(), &self.namespace);
         api.get(name).await.unwrap().spec.unwrap().replicas.unwrap()
+    }
+
+    /// Sets a size as a person does.
+    pub(crate) async fn set(&self, name: &str, replicas: u32) {
+        let api: Api<Deployment> = Api::namespaced(self.client.clone(), &self.namespace);
+        let size = json!({ "spec": { "replicas": replicas } });
+        api.patch_scale(name, &PatchParams::default(), &Patch::Merge(&size)).await.unwrap();
     }
 
     pub(crate) fn sought(&self, pick: Pick) -> Sought {

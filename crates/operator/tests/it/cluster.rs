@@ -6,7 +6,8 @@ use kube::api::{Api, ListParams, PostParams};
 use serde_json::json;
 use tenantry_domain::spec::Pick;
 use tenantry_domain::unit::Milli;
-use tenantry_engine::ports::cluster::{Cluster as _, ClusterError, PodMetrics};
+use tenantry_engine::ports::cluster::{Cluster as _, ClusterError, Lease as _};
+use tenantry_operator::KubernetesLease;
 
 use crate::bed::{bed, settled, until};
 
@@ -22,11 +23,6 @@ async fn a_workload_is_found_with_its_pods_by_name_and_by_label() {
     assert_eq!(state.pods[0].cpu_request, Some(Milli(100)));
     let started = state.pods[0].started_at.unwrap();
     assert!(state.pods[0].readiness.unwrap().changed_at >= started);
-    assert!(
-        matches!(&state.metrics, PodMetrics::Missing(why) if why.contains("metrics-server")),
-        "{:?}",
-        state.metrics
-    );
     let by_label = bed.sought(Pick::Labels([("team".into(), "audio".into())].into()));
     let answers = cluster
         .observe(&[
@@ -96,6 +92,36 @@ async fn the_api_server_refuses_an_older_epoch() {
     assert_eq!(bed.replicas("web").await, 4);
     cluster.scale(&bed.request(&third, 2, 8)).await.unwrap();
     assert_eq!(bed.replicas("web").await, 2);
+    bed.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_epoch_is_refused_also_after_a_person_has_taken_the_size_over() {
+    let Some(bed) = bed("person").await else { return };
+    bed.deploy("web", 2, &[]).await;
+    let lease = |holder: &str| {
+        let connection = bed.connect();
+        let (namespace, holder) = (bed.namespace.clone(), holder.to_owned());
+        async move { KubernetesLease::new(&connection.await, &namespace, "tenantry", &holder, Duration::from_secs(60)) }
+    };
+    let (one, two) = (lease("one").await, lease("two").await);
+    let cluster = bed.cluster().await.fenced_by(one.fence());
+    let sought = bed.sought(Pick::Name("web".into()));
+    let first = one.hold().await.unwrap().unwrap();
+    let state = settled(&cluster, &sought, 2).await;
+    cluster.scale(&bed.request(&state, 3, first)).await.unwrap();
+    one.release().await.unwrap();
+    let second = two.hold().await.unwrap().unwrap();
+    let state = settled(&cluster, &sought, 3).await;
+    cluster.scale(&bed.request(&state, 4, second)).await.unwrap();
+    // The person's write takes the field, and with it the newer epoch's mark, away.
+    bed.set("web", 5).await;
+    let state = settled(&cluster, &sought, 5).await;
+    let late = cluster.scale(&bed.request(&state, 9, first)).await;
+    assert!(matches!(&late, Err(ClusterError::Conflict { message, .. }) if message.contains("in charge")), "{late:?}");
+    assert_eq!(bed.replicas("web").await, 5);
+    cluster.scale(&bed.request(&state, 6, second)).await.unwrap();
+    assert_eq!(bed.replicas("web").await, 6);
     bed.end().await;
 }
 

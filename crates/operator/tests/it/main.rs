@@ -8,3 +8,4 @@ mod lease;
 mod outage;
 mod proxy;
 mod rights;
+mod usage;

@@ -25,6 +25,8 @@ pub(crate) struct Faults {
     pub(crate) lost: AtomicU32,
     /// Whether nothing answers.
     pub(crate) down: AtomicBool,
+    /// Whether there is no metrics API.
+    pub(crate) unmeasured: AtomicBool,
     /// Watches to be told that their version is too old.
     pub(crate) gone: AtomicU32,
 }
@@ -60,6 +62,9 @@ async fn answer(client: Client, faults: Arc<Faults>, request: Request<Incoming>)
     }
     if watches && take(&faults.gone) {
         return Ok(said(200, format!("{}\n", json!({ "type": "ERROR", "object": status(410, "Expired") }))));
+    }
+    if faults.unmeasured.load(Ordering::SeqCst) && request.uri().path().starts_with("/apis/metrics.k8s.io") {
+        return Ok(said(404, status(404, "NotFound").to_string()));
     }
     let (mut parts, body) = request.into_parts();
     parts.headers.remove("host");
