@@ -6,7 +6,7 @@ use tenantry_domain::plan::{Action, Hold, Outcome, Planned};
 use tenantry_domain::snapshot::{Expectation, QuantilePoint, Snapshot};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Milli, PerMille, Replicas, Span};
-use tenantry_forecast::{Forecaster, LEVELS, Settings, Trust};
+use tenantry_forecast::{Forecaster, LEVELS, Score, Settings, Trust};
 use tenantry_planner::{learnable, lint, plan};
 use tenantry_workflow::patience::Ending;
 use tenantry_workflow::vigil::Alert;
@@ -89,32 +89,35 @@ fn look(entry: &Entry, object: Result<&ObjectState, &ClusterError>, others: Repl
 fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, delay: Span, round: &Round<'_>) {
     let now_ms = round.now.as_millis();
     let commitment = COMMITMENT_MIN.max(Span::from_millis(round.period.as_millis().saturating_mul(2)));
+    let stretches = [round.forecast.stretch(delay.as_millis_i64(), commitment.as_millis_i64())];
     let totals = learnable(&entry.spec, snapshot);
     for signal in &entry.spec.signals {
         let total = totals.iter().find(|total| total.signal == signal.name);
         if total.is_none() && !entry.models.contains_key(&signal.name) {
             continue;
         }
-        let model = entry.models.entry(signal.name.clone()).or_insert_with(|| Forecaster::new(round.forecast));
+        let model =
+            entry.models.entry(signal.name.clone()).or_insert_with(|| Forecaster::new(round.forecast, &stretches));
         if model.settings().step_ms() != round.forecast.step_ms() {
-            *model = Forecaster::new(round.forecast);
+            *model = Forecaster::new(round.forecast, &stretches);
         }
-        model.look_ahead(delay.as_millis_i64(), commitment.as_millis_i64());
+        model.look_ahead(&stretches);
         if let Some(total) = total {
             model.observe(total.at.as_millis(), total.total.as_f64(), now_ms);
         }
         model.advance(now_ms);
-        let Some(forecast) = model.expect(now_ms) else { continue };
-        let maximum = LEVELS.iter().zip(forecast.quantiles).filter_map(|(level, value)| {
-            Some(QuantilePoint { quantile: per_mille(*level), value: Milli::from_f64(value)? })
+        let Some(forecast) = model.expect(0, now_ms) else { continue };
+        let maximum = LEVELS.iter().filter_map(|level| {
+            let value = Milli::from_f64(forecast.quantile(*level))?;
+            Some(QuantilePoint { quantile: per_mille(*level), value })
         });
         snapshot.expectations.push(Expectation {
             signal: signal.name.clone(),
             from: round.now + delay,
             until: round.now + delay + commitment,
             maximum: maximum.collect(),
-            trusted: forecast.trust == Trust::Earned,
-            because: because(forecast.trust, model),
+            trusted: forecast.trust() == Trust::Earned,
+            because: because(forecast.trust(), forecast.score()),
         });
     }
 }
@@ -124,9 +127,9 @@ fn per_mille(level: f64) -> PerMille {
     PerMille((level * 1000.0).round().clamp(0.0, 1000.0) as u16)
 }
 
-fn because(trust: Trust, model: &Forecaster) -> String {
+fn because(trust: Trust, score: Option<Score>) -> String {
     let against = |loss: f64, naive: f64| (1.0 - loss / naive.max(f64::MIN_POSITIVE)) * 100.0;
-    match (trust, model.score()) {
+    match (trust, score) {
         (Trust::Earned, Some(score)) => format!(
             "its error is {:.0} % under that of repeating the last value, and its 90 % quantile held {:.0} % of the time",
             against(score.loss, score.last_loss),

@@ -51,8 +51,7 @@ fn main() -> ExitCode {
             eprintln!("{file}: a step of {step_ms} ms cannot be read");
             return ExitCode::FAILURE;
         };
-        let mut forecaster = Forecaster::new(settings);
-        forecaster.look_ahead(step_ms, step_ms);
+        let mut forecaster = Forecaster::new(settings, &[settings.stretch(step_ms, step_ms)]);
         let (mut hits, mut compared, mut trusted) = ([0_u32; LEVELS.len()], 0_u32, 0_u32);
         for (index, (value, ahead)) in values.iter().zip(values.iter().skip(2)).enumerate() {
             let at = i64::try_from(index).unwrap_or(0) * step_ms;
@@ -62,19 +61,20 @@ fn main() -> ExitCode {
             learning += clock.elapsed().as_secs_f64();
             updates += 1;
             let clock = Instant::now();
-            let forecast = std::hint::black_box(forecaster.expect(at + step_ms));
+            let forecast = std::hint::black_box(forecaster.expect(0, at + step_ms));
             asking += clock.elapsed().as_secs_f64();
             asked += 1;
             let Some(forecast) = forecast else { continue };
             let next = values.get(index + 1).copied().unwrap_or(0.0);
             let truth = next.max(*ahead);
             compared += 1;
-            trusted += u32::from(forecast.trust == tenantry_forecast::Trust::Earned);
-            for (hit, quantile) in hits.iter_mut().zip(forecast.quantiles) {
-                *hit += u32::from(truth <= quantile * (1.0 + 1e-9));
+            trusted += u32::from(forecast.trust() == tenantry_forecast::Trust::Earned);
+            for (hit, level) in hits.iter_mut().zip(LEVELS) {
+                *hit += u32::from(truth <= forecast.quantile(level) * (1.0 + 1e-9));
             }
         }
-        let Some(score) = forecaster.score() else { continue };
+        let end = i64::try_from(values.len()).unwrap_or(0) * step_ms;
+        let Some(score) = forecaster.expect(0, end).and_then(|forecast| forecast.score()) else { continue };
         let share = |count: u32| f64::from(count) / f64::from(compared.max(1));
         let coverage: Vec<String> = hits.iter().map(|hit| format!("{:.3}", share(*hit))).collect();
         let name = file.rsplit('/').next().unwrap_or(file);

@@ -1,46 +1,24 @@
 //! One series' forecaster.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::errors::{Errors, LEVELS};
-use crate::experts::{LAST, Level, Opinions, Records, SEASON, opinions};
+use crate::head::{Head, Seasonal};
 use crate::history::History;
-use crate::score::{LEVEL, Record, Score, Trust};
+use crate::level::Level;
+use crate::recent::Recent;
+use crate::score::{Score, Trust};
 use crate::series::{Counts, Outcome, Series, Step};
-use crate::settings::{AHEAD_MAX, Settings};
+use crate::settings::{STRETCHES_MAX, Settings, Stretch, WEEK};
 
 /// Steps without a sample after which nothing is said of the future.
 const BLIND_STEPS: i64 = 5;
+/// Milliseconds without a sample that never are blindness, however short a step is.
+const BLIND_MS: i64 = 120_000;
 /// First byte of a stored state.
-const VERSION: u8 = 1;
-/// Steps of the past whose values are kept to compare forecasts with.
-const RECENT: usize = AHEAD_MAX as usize + 1;
+const VERSION: u8 = 2;
 
-/// What the largest value of a stretch will be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Forecast {
-    /// Values at [`LEVELS`], rising, finite, not negative.
-    pub quantiles: [f64; LEVELS.len()],
-    /// Whether its past earns it a say.
-    pub trust: Trust,
-}
-
-/// A forecast that was made and not yet compared.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Pending {
-    /// First and last step of its stretch.
-    from: i64,
-    until: i64,
-    opinions: [Option<f32>; crate::experts::COUNT],
-    centre: f32,
-    /// Logarithm of its 90 % quantile over its centre.
-    spread: f32,
-}
-
-/// A streaming forecaster of one series.
+/// A streaming forecaster of one series, for a few stretches ahead.
 #[doc(alias = "PredictiveScaler")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forecaster {
@@ -48,11 +26,8 @@ pub struct Forecaster {
     series: Series,
     level: Level,
     history: History,
-    records: Records,
-    errors: Errors,
-    record: Record,
-    pending: VecDeque<Pending>,
-    recent: VecDeque<(i64, f32)>,
+    recent: Recent,
+    heads: Vec<Head>,
 }
 
 /// Why a stored state is not one.
@@ -62,25 +37,71 @@ pub struct StateError {
     message: String,
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "seven digits are finer than any load is measured")]
-fn narrow(value: f64) -> f32 {
-    value.min(1e30) as f32
+/// What the largest value of a stretch will be: a distribution.
+#[derive(Debug, Clone, Copy)]
+pub struct Forecast<'a> {
+    head: &'a Head,
+    trust: Trust,
+}
+
+impl Forecast<'_> {
+    /// The value that the largest of the stretch stays at or under with probability `level`, 0 to 1. Not negative.
+    #[must_use]
+    pub fn quantile(&self, level: f64) -> f64 {
+        self.head.quantile(level.clamp(0.0, 1.0))
+    }
+
+    /// Writes the probabilities that the stretch brings more than `first`, `first + step` and so on into `out`, and
+    /// says how many; it ends after the first under `least`, as all further ones are smaller. `step` is positive.
+    pub fn exceeding(&self, first: f64, step: f64, least: f64, out: &mut [f64]) -> usize {
+        self.head.exceeding(first, step, least, out)
+    }
+
+    /// The centre of the distribution, from which errors are measured.
+    #[must_use]
+    pub fn centre(&self) -> f64 {
+        self.head.centre()
+    }
+
+    /// The expected size of the centre's error, in the unit of the series.
+    #[must_use]
+    pub fn scale(&self) -> f64 {
+        self.head.scale()
+    }
+
+    /// Whether its past earns it a say.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// How its like came out so far.
+    #[must_use]
+    pub fn score(&self) -> Option<Score> {
+        self.head.record.score()
+    }
+}
+
+fn heads(stretches: &[Stretch]) -> Vec<Head> {
+    stretches.iter().take(STRETCHES_MAX).map(|stretch| Head::new(stretch.sound())).collect()
+}
+
+fn recent(heads: &[Head]) -> u32 {
+    heads.iter().map(|head| head.stretch.until).max().unwrap_or(0) + 1
 }
 
 impl Forecaster {
-    /// A forecaster that knows nothing yet.
+    /// A forecaster that knows nothing yet, of at most [`STRETCHES_MAX`] stretches.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, stretches: &[Stretch]) -> Self {
+        let heads = heads(stretches);
         Self {
             settings,
             series: Series::default(),
             level: Level::default(),
-            history: History::new(),
-            records: Records::default(),
-            errors: Errors::new(),
-            record: Record::default(),
-            pending: VecDeque::new(),
-            recent: VecDeque::new(),
+            history: History::new(settings.slots()),
+            recent: Recent::new(recent(&heads)),
+            heads,
         }
     }
 
@@ -92,7 +113,7 @@ impl Forecaster {
 
     /// Takes a sample measured at `at_ms`, in the caller's time `now_ms`, both in milliseconds since the epoch.
     pub fn observe(&mut self, at_ms: i64, value: f64, now_ms: i64) -> Outcome {
-        let (outcome, closed) = self.series.take(at_ms, value, now_ms, self.settings.step_ms);
+        let (outcome, closed) = self.series.take(at_ms, value, now_ms, self.settings.step_ms());
         if let Some(step) = closed {
             self.learn(step);
         }
@@ -101,33 +122,64 @@ impl Forecaster {
 
     /// Lets time pass: a step that ended is learned although no later sample came.
     pub fn advance(&mut self, now_ms: i64) {
-        if let Some(step) = self.series.advance(now_ms, self.settings.step_ms) {
+        if let Some(step) = self.series.advance(now_ms, self.settings.step_ms()) {
             self.learn(step);
         }
     }
 
-    /// Says which stretch matters: the one from `lead_ms` to `lead_ms + width_ms` after now. Quantiles are learned for
-    /// the very stretch that is asked for.
-    pub fn look_ahead(&mut self, lead_ms: i64, width_ms: i64) {
-        (self.settings.from, self.settings.until) = self.settings.stretch(lead_ms, width_ms);
+    /// Says which stretches matter. Those that it had before go on with what they learned; the history serves all.
+    pub fn look_ahead(&mut self, stretches: &[Stretch]) {
+        if stretches.len() == self.heads.len()
+            && stretches.iter().zip(&self.heads).all(|(stretch, head)| *stretch == head.stretch)
+        {
+            return;
+        }
+        let before = std::mem::take(&mut self.heads);
+        self.heads = heads(stretches);
+        for head in &mut self.heads {
+            if let Some(known) = before.iter().find(|known| known.stretch == head.stretch) {
+                *head = known.clone();
+            }
+        }
+        self.recent = Recent::new(recent(&self.heads));
+        if let Some(closed) = self.series.closed() {
+            self.speak(closed);
+        }
     }
 
-    /// The largest value of the stretch ahead; none before anything is known.
+    /// The stretches that it forecasts.
+    pub fn stretches(&self) -> impl Iterator<Item = Stretch> {
+        self.heads.iter().map(|head| head.stretch)
+    }
+
+    /// The largest value of a stretch, by its place among those that were asked for; none before anything is known.
     #[must_use]
-    pub fn expect(&self, now_ms: i64) -> Option<Forecast> {
+    pub fn expect(&self, place: usize, now_ms: i64) -> Option<Forecast<'_>> {
         let closed = self.series.closed()?;
-        let centre = self.records.average(&self.opinions(closed));
-        let offset = self.level.offset();
-        let quantiles = self.errors.quantiles().map(|error| ((centre + offset) * libm::exp(error) - offset).max(0.0));
-        let silent = now_ms.div_euclid(self.settings.step_ms).saturating_sub(closed);
-        let trust = if silent > BLIND_STEPS { Trust::Blind } else { self.record.trust() };
-        Some(Forecast { quantiles, trust })
+        let head = self.heads.get(place)?;
+        let silent = now_ms.div_euclid(self.settings.step_ms()).saturating_sub(closed);
+        let borne = BLIND_STEPS.max(BLIND_MS / self.settings.step_ms());
+        let trust = if silent > borne { Trust::Blind } else { head.record.trust() };
+        Some(Forecast { head, trust })
     }
 
-    /// How its forecasts came out so far.
+    /// The quantile at `level` of the value `ahead` steps from the last closed one, from the stretches on either side of
+    /// it: between them it is interpolated in the logarithm of the distance. None before anything is known.
     #[must_use]
-    pub fn score(&self) -> Option<Score> {
-        self.record.score()
+    pub fn ahead(&self, ahead: u32, level: f64) -> Option<f64> {
+        self.series.closed()?;
+        let wanted = f64::from(ahead.max(1));
+        let middles = self.heads.iter().map(|head| (head.stretch.middle(), head));
+        let before = middles.clone().filter(|(at, _)| *at <= wanted).max_by(|a, b| a.0.total_cmp(&b.0));
+        let after = middles.filter(|(at, _)| *at > wanted).min_by(|a, b| a.0.total_cmp(&b.0));
+        match (before, after) {
+            (Some((from, a)), Some((to, b))) => {
+                let part = libm::log(wanted / from) / libm::log(to / from);
+                let (a, b) = (a.quantile(level), b.quantile(level));
+                Some(a + (b - a) * part)
+            }
+            (one, other) => one.or(other).map(|(_, head)| head.quantile(level)),
+        }
     }
 
     /// What became of its samples.
@@ -155,80 +207,79 @@ impl Forecaster {
             None => return Err(refuse("it is empty")),
         };
         let state: Self = postcard::from_bytes(body).map_err(|error| refuse(&error.to_string()))?;
-        let settings = Settings::new(state.settings.step_ms, Some(state.settings.season_ms));
+        let settings = Settings::new(state.settings.step_ms(), Some(state.settings.season_ms()));
         let sound = settings.is_ok()
-            && (1..=AHEAD_MAX).contains(&state.settings.until)
-            && (1..=state.settings.until).contains(&state.settings.from)
             && state.series.is_sound()
-            && state.history.is_sound()
-            && state.errors.is_sound()
-            && state.pending.len() <= RECENT
-            && state.recent.len() <= RECENT;
+            && state.level.is_sound()
+            && state.heads.len() <= STRETCHES_MAX
+            && state.heads.iter().all(Head::is_sound)
+            && state.history.is_sound(state.settings.slots())
+            && state.recent.is_sound(recent(&state.heads));
         if sound { Ok(state) } else { Err(refuse("its parts contradict each other")) }
     }
 
-    fn opinions(&self, index: i64) -> Opinions {
-        opinions(&self.settings, &self.level, &self.history, index)
+    /// Bytes that the state takes in memory.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let heads: usize = self.heads.iter().map(Head::footprint).sum();
+        size_of::<Self>() + self.history.footprint() + self.recent.footprint() + heads
     }
 
     fn learn(&mut self, step: Step) {
-        self.recent.push_back((step.index, narrow(step.value)));
-        while self.recent.len() > RECENT {
-            self.recent.pop_front();
+        self.recent.learn(step.index, step.value);
+        for head in &mut self.heads {
+            head.settle(step.index, &self.recent, &self.level);
         }
-        self.settle(step.index);
         self.level.learn(step.value);
-        let slot = step.index.saturating_mul(self.settings.step_ms).div_euclid(self.settings.slot_ms());
+        #[expect(clippy::cast_possible_truncation, reason = "slots since the epoch are far below 2^53")]
+        let slot = libm::floor(self.slot(step.index, 0.0)) as i64;
         self.history.learn(slot, step.value);
-        let opinions = self.opinions(step.index);
-        let level = LEVELS.iter().position(|level| (level - LEVEL).abs() < 1e-9);
-        let spread = level.and_then(|place| self.errors.quantiles().get(place).copied()).unwrap_or(0.0);
-        self.pending.push_back(Pending {
-            from: step.index + i64::from(self.settings.from),
-            until: step.index + i64::from(self.settings.until),
-            opinions: opinions.map(|opinion| opinion.map(narrow)),
-            centre: narrow(self.records.average(&opinions)),
-            spread: narrow(spread),
-        });
-        while self.pending.len() > RECENT {
-            self.pending.pop_front();
-        }
+        self.speak(step.index);
     }
 
-    /// Compares forecasts whose stretch is over with what came.
-    fn settle(&mut self, index: i64) {
-        let mut later = VecDeque::with_capacity(self.pending.len());
-        for pending in std::mem::take(&mut self.pending) {
-            if pending.until > index {
-                later.push_back(pending);
-            } else if let Some(truth) = self.truth(&pending) {
-                self.compare(&pending, truth);
+    /// A step's middle, `ahead` steps on, in slots of the season since the epoch.
+    #[expect(clippy::cast_precision_loss, reason = "instants are far below 2^53 milliseconds")]
+    fn slot(&self, index: i64, ahead: f64) -> f64 {
+        let slot_ms = self.settings.season_ms() as f64 / self.settings.slots() as f64;
+        (index as f64 + 0.5 + ahead) * self.settings.step_ms() as f64 / slot_ms
+    }
+
+    fn speak(&mut self, index: i64) {
+        let at = self.slot(index, 0.0);
+        let now: [Option<f64>; WEEK] = std::array::from_fn(|back| self.past(at, back));
+        for place in 0..self.heads.len() {
+            let Some(stretch) = self.heads.get(place).map(|head| head.stretch) else { continue };
+            let seasonal = self.seasonal(&now, self.slot(index, stretch.middle()));
+            if let Some(head) = self.heads.get_mut(place) {
+                head.speak(index, &self.level, &seasonal);
             }
         }
-        self.pending = later;
     }
 
-    /// What a stretch brought; none when a step of it is not known.
-    fn truth(&self, pending: &Pending) -> Option<f64> {
-        let inside = |(index, _): &&(i64, f32)| (pending.from..=pending.until).contains(index);
-        let (count, most) =
-            self.recent.iter().filter(inside).fold((0_i64, 0.0_f32), |(n, most), (_, value)| (n + 1, most.max(*value)));
-        (count == pending.until - pending.from + 1).then_some(f64::from(most))
+    fn past(&self, at: f64, back: usize) -> Option<f64> {
+        self.history.past(at, i64::try_from(back).unwrap_or(0) + 1)
     }
 
-    fn compare(&mut self, pending: &Pending, truth: f64) {
-        let offset = self.level.offset();
-        let error = |said: f32| libm::log((truth + offset) / (f64::from(said) + offset));
-        let opinion = |place: usize| pending.opinions.get(place).copied().flatten();
-        let own = error(pending.centre);
-        if let Some(last) = opinion(LAST) {
-            // The first errors have no spread to be held against.
-            if self.errors.count() > 0 {
-                self.record.learn(own, own - f64::from(pending.spread), error(last), opinion(SEASON).map(error));
+    fn seasonal(&self, now: &[Option<f64>; WEEK], then: f64) -> Seasonal {
+        let mut seasonal = Seasonal::default();
+        let now_len = now.len();
+        let (mut sum, mut count) = ((0.0, 0.0), 0.0);
+        for (back, now) in now.iter().enumerate() {
+            let then = self.past(then, back);
+            if back == 0 {
+                seasonal.naive = then;
+            }
+            let (Some(now), Some(then)) = (*now, then) else { continue };
+            sum = (sum.0 + now, sum.1 + then);
+            count += 1.0;
+            match back {
+                0 => seasonal.yesterday = Some(then - now),
+                back if back + 1 == now_len => seasonal.week = Some(then - now),
+                _ => {}
             }
         }
-        self.records.learn(&pending.opinions.map(|said| said.map(f64::from)), truth, offset);
-        self.errors.learn(own);
+        seasonal.mean = (count > 0.0).then(|| (sum.0 / count, sum.1 / count));
+        seasonal
     }
 }
 

@@ -1,82 +1,103 @@
-//! The last eight seasons, each in 288 slots that hold their largest step.
+//! The last week of seasons, each in slots that hold their mean.
 
 use half::bf16;
 use serde::{Deserialize, Serialize};
 
 use crate::packed;
-use crate::settings::SLOTS;
 
-/// A week of seasons and one more, so that a week ago is still known.
-const REMEMBERED: i64 = SLOTS * 8;
-const LENGTH: usize = 288 * 8;
+/// Seasons that are remembered.
+const SEASONS: i64 = 7;
+/// Slots beyond them, so that a week ago is still known on both sides.
+const MORE: i64 = 2;
 
-const UNKNOWN: bf16 = bf16::NAN;
-
-/// A ring of slots. `bf16` keeps three significant digits over the whole range of values, far finer than the noise.
+/// A ring of slots. `bf16` keeps three significant digits over the whole range of values, finer than a mean's noise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct History {
     #[serde(with = "packed")]
     slots: Vec<u16>,
-    /// The newest slot, counted from the epoch.
+    season: i64,
+    /// The newest slot, counted from the epoch, with the sum and count of its steps.
     newest: Option<i64>,
+    sum: f64,
+    count: f64,
+}
+
+fn remembered(season: i64) -> i64 {
+    season * SEASONS + MORE
+}
+
+fn length(season: i64) -> usize {
+    usize::try_from(remembered(season)).unwrap_or(0)
 }
 
 impl History {
-    pub(crate) fn new() -> Self {
-        Self { slots: vec![UNKNOWN.to_bits(); LENGTH], newest: None }
+    /// A history of seasons of `season` slots.
+    pub(crate) fn new(season: i64) -> Self {
+        let season = season.max(1);
+        Self { slots: vec![bf16::NAN.to_bits(); length(season)], season, newest: None, sum: 0.0, count: 0.0 }
     }
 
-    /// Whether it has the length that a ring must have; a stored one may not.
-    pub(crate) fn is_sound(&self) -> bool {
-        self.slots.len() == LENGTH
+    /// Whether it has the length that its season asks for, and finite numbers; a stored one may not.
+    pub(crate) fn is_sound(&self, season: i64) -> bool {
+        self.season == season
+            && self.slots.len() == length(season)
+            && self.sum.is_finite()
+            && self.count.is_finite()
+            && self.newest.is_none_or(|newest| newest.unsigned_abs() < 1 << 50)
     }
 
-    fn place(slot: i64) -> usize {
-        usize::try_from(slot.rem_euclid(REMEMBERED)).unwrap_or(0)
+    fn place(&self, slot: i64) -> usize {
+        usize::try_from(slot.rem_euclid(remembered(self.season))).unwrap_or(0)
     }
 
     /// Learns a step's value; slots that were passed over are unknown.
     pub(crate) fn learn(&mut self, slot: i64, value: f64) {
         let newest = self.newest.unwrap_or(slot - 1);
-        if slot <= newest - REMEMBERED {
+        if slot < newest {
             return;
         }
-        for passed in (newest + 1..=slot).rev().take(LENGTH) {
-            if let Some(place) = self.slots.get_mut(Self::place(passed)) {
-                *place = UNKNOWN.to_bits();
+        if slot > newest {
+            for passed in (newest + 1..=slot).rev().take(self.slots.len()) {
+                let place = self.place(passed);
+                if let Some(kept) = self.slots.get_mut(place) {
+                    *kept = bf16::NAN.to_bits();
+                }
             }
+            (self.sum, self.count) = (0.0, 0.0);
         }
-        self.newest = Some(newest.max(slot));
-        if let Some(place) = self.slots.get_mut(Self::place(slot)) {
-            let known = bf16::from_bits(*place).to_f64();
-            *place = bf16::from_f64(if known.is_nan() { value } else { known.max(value) }).to_bits();
+        self.newest = Some(slot);
+        self.sum += value;
+        self.count += 1.0;
+        let place = self.place(slot);
+        if let Some(kept) = self.slots.get_mut(place) {
+            *kept = bf16::from_f64(self.sum / self.count).to_bits();
         }
     }
 
-    /// The value of a slot that is still remembered.
-    pub(crate) fn get(&self, slot: i64) -> Option<f64> {
+    /// Bytes of the slots.
+    pub(crate) fn footprint(&self) -> usize {
+        self.slots.capacity() * size_of::<u16>()
+    }
+
+    fn get(&self, slot: i64) -> Option<f64> {
         let newest = self.newest?;
-        if slot > newest || slot <= newest - REMEMBERED {
+        if slot > newest || slot <= newest - remembered(self.season) {
             return None;
         }
-        let value = bf16::from_bits(*self.slots.get(Self::place(slot))?).to_f64();
+        let value = bf16::from_bits(*self.slots.get(self.place(slot))?).to_f64();
         (!value.is_nan()).then_some(value)
     }
 
-    /// The largest slot from `first` to `last`, as it was `seasons` seasons before; none when one of them is unknown.
-    pub(crate) fn most(&self, first: i64, last: i64, seasons: i64) -> Option<f64> {
-        let back = seasons * SLOTS;
-        (first..=last).try_fold(0.0_f64, |most, slot| Some(most.max(self.get(slot - back)?)))
-    }
-
-    /// The mean around a slot, as it was `seasons` seasons before.
-    pub(crate) fn around(&self, slot: i64, seasons: i64) -> Option<f64> {
-        let at = slot - seasons * SLOTS;
-        let (mut sum, mut count) = (0.0, 0.0);
-        for value in (at - 1..=at + 1).filter_map(|slot| self.get(slot)) {
-            sum += value;
-            count += 1.0;
+    /// The value at a point of time, in slots from the epoch, as it was `seasons` seasons before; between the middles of
+    /// slots it is interpolated.
+    pub(crate) fn past(&self, at: f64, seasons: i64) -> Option<f64> {
+        let at = at - 0.5;
+        let whole = libm::floor(at);
+        #[expect(clippy::cast_possible_truncation, reason = "slots since the epoch are far below 2^53")]
+        let before = whole as i64 - seasons * self.season;
+        match (self.get(before), self.get(before + 1)) {
+            (Some(a), Some(b)) => Some(a + (b - a) * (at - whole)),
+            (a, b) => a.or(b),
         }
-        (count > 0.0).then(|| sum / count)
     }
 }

@@ -6,12 +6,31 @@ use serde::{Deserialize, Serialize};
 const SCORED_MIN: u64 = 60;
 /// Share of the newest forecast in the records.
 const LEARN: f64 = 0.005;
+/// Share of the newest outcome in the coverage: stretches overlap, so outcomes come in runs.
+const COVERAGE_LEARN: f64 = 0.001;
 /// The level at which losses and coverage are measured.
 pub(crate) const LEVEL: f64 = 0.9;
 /// Coverage under this is no quantile of the declared level.
 const COVERAGE_MIN: f64 = 0.84;
 /// Step of the baselines' own quantile, which makes them as good as they can be.
 const BASELINE_STEP: f64 = 0.02;
+
+/// What a forecast said and what came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Came {
+    /// What came.
+    pub(crate) truth: f64,
+    /// The forecast's middle.
+    pub(crate) centre: f64,
+    /// Its quantile at [`LEVEL`].
+    pub(crate) quantile: f64,
+    /// The last value.
+    pub(crate) last: f64,
+    /// The last season's value, where one is known.
+    pub(crate) season: Option<f64>,
+    /// Added to all of them before a ratio is taken.
+    pub(crate) offset: f64,
+}
 
 /// A naive forecast's record: what a forecast must beat.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -90,15 +109,26 @@ pub enum Trust {
 }
 
 impl Record {
-    /// Learns how a forecast came out: log ratios of truth to each centre, and to the 90 % quantile.
-    pub(crate) fn learn(&mut self, error: f64, quantile_error: f64, last: f64, season: Option<f64>) {
+    /// Learns how a forecast came out.
+    pub(crate) fn learn(&mut self, came: &Came) {
+        let error = |said: f64| libm::log((came.truth + came.offset) / (said.max(0.0) + came.offset));
+        let above = error(came.quantile);
         self.scored = self.scored.saturating_add(1);
-        learn(&mut self.loss, 0.5 * (pinball(error, 0.5) + pinball(quantile_error, LEVEL)));
-        learn(&mut self.covered, if quantile_error <= 0.0 { 1.0 } else { 0.0 });
-        self.last.learn(last);
-        if let Some(season) = season {
-            self.season.learn(season);
+        learn(&mut self.loss, 0.5 * (pinball(error(came.centre), 0.5) + pinball(above, LEVEL)));
+        let hit = if above <= 0.0 { 1.0 } else { 0.0 };
+        let covered = self.covered.unwrap_or(LEVEL);
+        self.covered = Some(covered + (hit - covered) * COVERAGE_LEARN);
+        self.last.learn(error(came.last));
+        if let Some(season) = came.season {
+            self.season.learn(error(season));
         }
+    }
+
+    /// Whether a stored one holds finite numbers.
+    pub(crate) fn is_sound(&self) -> bool {
+        let known = [self.loss, self.covered, self.last.loss, self.season.loss];
+        let all = known.into_iter().flatten().chain([self.last.quantile, self.season.quantile]);
+        all.into_iter().all(f64::is_finite)
     }
 
     pub(crate) fn score(&self) -> Option<Score> {

@@ -71,8 +71,8 @@ fn workload(number: usize) -> Workload {
         "others": 10,
     }));
     let models = (0..SIGNALS.len()).map(|signal| {
-        let mut model = Forecaster::new(Settings::new(STEP_MS, None).unwrap());
-        model.look_ahead(90_000, 60_000);
+        let settings = Settings::new(STEP_MS, None).unwrap();
+        let mut model = Forecaster::new(settings, &[settings.stretch(90_000, 60_000)]);
         for minute in 0..DAYS * 1440 {
             model.observe(minute * STEP_MS, load(signal, minute, number), minute * STEP_MS);
         }
@@ -94,12 +94,12 @@ fn decide(workload: &mut Workload, number: usize, minute: i64) -> bool {
         model.observe(now.as_millis(), value, now.as_millis());
         let reading = Reading::Total { value: Milli::from_f64(value).unwrap(), at: now };
         snapshot.observations.push(Observation { signal: signal.clone(), reading });
-        let forecast = model.expect(now.as_millis()).unwrap();
-        let points = LEVELS.iter().zip(forecast.quantiles).map(|(level, value)| QuantilePoint {
+        let forecast = model.expect(0, now.as_millis()).unwrap();
+        let points = LEVELS.iter().map(|level| QuantilePoint {
             quantile: PerMille((level * 1000.0).round() as u16),
-            value: Milli::from_f64(value).unwrap(),
+            value: Milli::from_f64(forecast.quantile(*level)).unwrap(),
         });
-        let (maximum, trusted) = (points.collect(), forecast.trust == Trust::Earned);
+        let (maximum, trusted) = (points.collect(), forecast.trust() == Trust::Earned);
         snapshot.expectations.push(Expectation {
             signal,
             from: now,
