@@ -46,9 +46,16 @@ pub(crate) enum Command {
     /// Run histories from files: load, faults, and what must come of them
     Simulate(simulate::Simulate),
     /// Declare what tenants get: validate, apply, explain, history, rollback
+    #[command(after_help = "Examples:
+  tenantry config validate tenants/
+  tenantry config apply tenants/ -m 'first'
+  tenantry config explain acme autoscaling")]
     #[command(subcommand)]
     Config(config::Config),
     /// List tenants, workloads or decisions
+    #[command(after_help = "Examples:
+  tenantry get workloads --watch
+  tenantry get decisions --changes")]
     #[command(subcommand)]
     Get(Get),
     /// Say why a workload is the size it is

@@ -5,6 +5,7 @@
 
 mod apply;
 mod history;
+mod read;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use thiserror::Error;
 use tracing::warn;
 
 pub use apply::{Applied, Applying, Did, File};
-pub use history::{Compared, RolledBack};
+pub use history::{Compared, RolledBack, TenantEffect};
 
 use crate::driver::Declared;
 use crate::ports::store::{Owner, Revision, Store, StoreError};
@@ -32,6 +33,12 @@ pub enum TenantsError {
     #[error("{problems}\n{} found; nothing was changed", count(problems.0.len()))]
     Problems {
         /// All of them.
+        problems: Problems,
+    },
+    /// Fields were asked for that are not there.
+    #[error("{problems}")]
+    NoField {
+        /// Which, with what was probably meant.
         problems: Problems,
     },
     /// The document is written from somewhere else.
@@ -78,7 +85,7 @@ impl TenantsError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Problems { .. } => "T101",
+            Self::Problems { .. } | Self::NoField { .. } => "T101",
             Self::NotOwner { .. } => "T102",
             Self::NoDocument { .. } => "T103",
             Self::NoRevision { .. } => "T104",
@@ -156,11 +163,17 @@ impl Tenants {
         Self { store }
     }
 
-    async fn declarations(&self, scope: &Scope) -> Result<Declarations, TenantsError> {
+    /// What is declared; `at_hand` are documents that need not be read anew where they are as the store has them.
+    async fn declarations(&self, scope: &Scope, at_hand: &[Document]) -> Result<Declarations, TenantsError> {
+        let at_hand: BTreeMap<&DocumentKey, &Document> =
+            at_hand.iter().map(|document| (document.key(), document)).collect();
         let mut found = Declarations { layers: Layers::default(), tenants: BTreeMap::new(), heads: BTreeMap::new() };
         for revision in self.store.documents(scope).await? {
             let Some(body) = &revision.body else { continue };
-            let document = Document::from_stored(revision.key.clone(), body)?;
+            let document = match at_hand.get(&revision.key) {
+                Some(document) if document.digest() == revision.digest => (*document).clone(),
+                _ => Document::from_stored(revision.key.clone(), body)?,
+            };
             match document.key() {
                 DocumentKey::Tenant(id) => {
                     found.tenants.insert(id.clone(), document);
@@ -177,7 +190,7 @@ impl Tenants {
     /// # Errors
     /// [`TenantsError`].
     pub async fn effective(&self, id: &TenantId) -> Result<Effective, TenantsError> {
-        self.declarations(&Scope::tenant(id.clone())).await?.resolve(id)
+        self.declarations(&Scope::tenant(id.clone()), &[]).await?.resolve(id)
     }
 
     /// Who set each value of a tenant's configuration, or those of one field or group.
@@ -185,10 +198,12 @@ impl Tenants {
     /// # Errors
     /// [`TenantsError`].
     pub async fn explain(&self, id: &TenantId, field: Option<&str>) -> Result<Vec<Explained>, TenantsError> {
-        let found = self.declarations(&Scope::tenant(id.clone())).await?;
+        let found = self.declarations(&Scope::tenant(id.clone()), &[]).await?;
         let key = DocumentKey::Tenant(id.clone());
         let document = found.tenants.get(id).ok_or(TenantsError::NoDocument { key })?;
-        Ok(found.layers.explain(document, field)?)
+        // What a tenant's layers contradict is told first: it is no fault of what was asked for.
+        found.layers.resolve(document)?;
+        found.layers.explain(document, field).map_err(|problems| TenantsError::NoField { problems })
     }
 
     /// What is asked for each workload of a tenant.
@@ -204,7 +219,7 @@ impl Tenants {
     /// # Errors
     /// [`TenantsError`].
     pub async fn list(&self) -> Result<Vec<Listed>, TenantsError> {
-        let found = self.declarations(&Scope::platform()).await?;
+        let found = self.declarations(&Scope::platform(), &[]).await?;
         let listed = found.tenants.iter().filter_map(|(id, document)| {
             let head = found.heads.get(document.key())?;
             let (effective, mut notes) = match found.layers.resolve(document) {
@@ -235,7 +250,7 @@ impl Declared for Tenants {
             TenantsError::Store(error) => error,
             other => StoreError::Corrupt { action: "read the configuration", message: other.to_string() },
         };
-        let found = self.declarations(&Scope::platform()).await.map_err(corrupt)?;
+        let found = self.declarations(&Scope::platform(), &[]).await.map_err(corrupt)?;
         let mut specs = Vec::new();
         for (id, document) in &found.tenants {
             // One tenant that cannot be resolved, after a change by another program, leaves the others as they are.

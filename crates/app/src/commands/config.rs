@@ -56,7 +56,8 @@ pub(crate) enum Config {
     /// Compare two revisions, and what they come to
     #[command(after_help = "Examples:
   tenantry config diff acme            the last change
-  tenantry config diff acme 3 7")]
+  tenantry config diff acme 3 7
+  tenantry config diff tier/gold       with what it comes to for each tenant of the tier")]
     Diff {
         #[command(flatten)]
         document: Which,
@@ -78,14 +79,14 @@ pub(crate) enum Config {
         by: By,
     },
     /// Write every declared document to a folder
-    #[command(after_help = "Example:
-  tenantry config export backup/")]
+    #[command(after_help = "Examples:
+  tenantry config export backup/
+  tenantry config export backup/ --dry-run -o json     which files it would write")]
     Export {
         /// The folder; made when it is not there
         folder: PathBuf,
-        /// Write over files that are there
-        #[arg(long)]
-        force: bool,
+        #[command(flatten)]
+        how: Exporting,
     },
     /// Declare what `export` wrote
     #[command(after_help = "Example:
@@ -141,6 +142,16 @@ pub(crate) struct Apply {
     pub(crate) by: By,
 }
 
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Exporting {
+    /// Write over files that are there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Say what would be written and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// A document on the command line.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Which {
@@ -178,7 +189,7 @@ pub(crate) async fn run(common: &Common, command: Config) -> anyhow::Result<Exit
         Config::Rollback { document, revision, by } => {
             history::rollback(common, &document.document, revision, by).await
         }
-        Config::Export { folder, force } => history::export(common, &folder, force).await,
+        Config::Export { folder, how } => history::export(common, &folder, how).await,
     }
 }
 

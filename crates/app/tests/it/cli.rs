@@ -142,10 +142,14 @@ fn a_bad_document_changes_nothing_not_even_among_good_ones() {
         &tenantry,
         "config apply tenants -m second",
         &expect![[r#"
-            error: tenants/other.yaml:3:32: autoscaling.min_replicas: expected a whole number, found text
+            error: tenants/other.yaml:2:3: tier: there is no tier `glod`
+             2 |   tier: glod
+               |   ^
+               help: did you mean `gold`?
+            tenants/other.yaml:3:32: autoscaling.min_replicas: expected a whole number, found text
              3 |   autoscaling: { min_replicas: many }
                |                                ^
-            1 problem found; nothing was changed
+            2 problems found; nothing was changed
               T101: `tenantry errors T101` says what to do
             exit 1
         "#]],
@@ -163,15 +167,19 @@ fn a_bad_document_changes_nothing_not_even_among_good_ones() {
         &tenantry,
         "config apply tenants -m second --partial",
         &expect![[r#"
-        skipped    unreadable tenants/other.yaml
-                     note: tenants/other.yaml:3:32: autoscaling.min_replicas: expected a whole number, found text
-         3 |   autoscaling: { min_replicas: many }
-           |                                ^
-        changed    tenant `acme` tenants/acme.yaml (revision 2)
-                     autoscaling.max_replicas: 50 → 60
-        0 created, 1 changed, 1 unchanged, 1 skipped
-        exit 3
-    "#]],
+            skipped    tenant `other` tenants/other.yaml
+                         note: tenants/other.yaml:3:32: autoscaling.min_replicas: expected a whole number, found text
+             3 |   autoscaling: { min_replicas: many }
+               |                                ^
+                         note: tenants/other.yaml:2:3: tier: there is no tier `glod`
+             2 |   tier: glod
+               |   ^
+               help: did you mean `gold`?
+            changed    tenant `acme` tenants/acme.yaml (revision 2)
+                         autoscaling.max_replicas: 50 → 60
+            0 created, 1 changed, 1 unchanged, 1 skipped
+            exit 3
+        "#]],
     );
     check(
         &tenantry,
@@ -185,6 +193,47 @@ fn a_bad_document_changes_nothing_not_even_among_good_ones() {
 }
 
 #[test]
+fn every_problem_of_every_document_is_told_at_once() {
+    let tenantry = declared();
+    tenantry.write("new/silver.yaml", "tier_config:\n  autoscaling: { min_replica: 2 }\n");
+    tenantry.write("new/one.yaml", "tenant_config:\n  tier: silver\n  region: eu\n");
+    tenantry.write(
+        "new/two.yaml",
+        "tenant_config:\n  tier: glod\n  autoscaling: { startegy: fixed, min_replicas: 9, max_replicas: 4 }\n",
+    );
+    tenantry.write("new/three.yaml", "tenant_config:\n  tier: gold\n  autoscaling: { max_replicas: 2 }\n");
+    check(
+        &tenantry,
+        "config apply new",
+        &expect![[r#"
+            error: new/one.yaml:3:3: region: there is no region `eu`
+             3 |   region: eu
+               |   ^
+               help: declare it in a document with `region_config`
+            new/silver.yaml:2:18: autoscaling.min_replica: unknown key `min_replica`
+             2 |   autoscaling: { min_replica: 2 }
+               |                  ^
+               help: did you mean `min_replicas`?
+            new/two.yaml:2:3: tier: there is no tier `glod`
+             2 |   tier: glod
+               |   ^
+               help: did you mean `gold`?
+            new/two.yaml:3:18: autoscaling.startegy: unknown key `startegy`
+             3 |   autoscaling: { startegy: fixed, min_replicas: 9, max_replicas: 4 }
+               |                  ^
+               help: did you mean `strategy`?
+            new/two.yaml:3:35: autoscaling.min_replicas: the minimum 9 is above the maximum 4
+             3 |   autoscaling: { startegy: fixed, min_replicas: 9, max_replicas: 4 }
+               |                                   ^
+            tenants/gold.yaml:2:18: autoscaling.min_replicas: the minimum 3 is above the maximum 2, for tenant `three`
+            6 problems found; nothing was changed
+              T101: `tenantry errors T101` says what to do
+            exit 1
+        "#]],
+    );
+}
+
+#[test]
 fn a_tier_that_breaks_its_tenants_is_refused() {
     let tenantry = declared();
     tenantry.write("gold.yaml", "tier_config:\n  autoscaling: { min_replicas: 90 }\n");
@@ -192,7 +241,7 @@ fn a_tier_that_breaks_its_tenants_is_refused() {
         &tenantry,
         "config apply gold.yaml",
         &expect![[r#"
-            error: gold.yaml:2:18: autoscaling.min_replicas: the minimum 90 is above the maximum 50
+            error: gold.yaml:2:18: autoscaling.min_replicas: the minimum 90 is above the maximum 50, for tenant `acme`
              2 |   autoscaling: { min_replicas: 90 }
                |                  ^
             1 problem found; nothing was changed
@@ -203,23 +252,65 @@ fn a_tier_that_breaks_its_tenants_is_refused() {
 }
 
 #[test]
+fn a_change_of_a_tier_is_shown_with_what_it_comes_to_for_its_tenants() {
+    let tenantry = declared();
+    tenantry.write("tenants/own.yaml", "tenant_config:\n  tier: gold\n  autoscaling: { min_replicas: 1 }\n");
+    tenantry.write("tenants/gold.yaml", "tier_config:\n  autoscaling: { min_replicas: 4 }\n");
+    assert!(tenantry.run("config apply tenants -m more").status.success());
+    check(
+        &tenantry,
+        "config diff tier/gold",
+        &expect![[r#"
+        tier `gold`, revision 1 to 2
+          autoscaling.min_replicas: 3 → 4
+        what it comes to for 1 tenant
+          acme: autoscaling.min_replicas: 3 → 4
+        exit 3
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config rollback tier/gold 1 --dry-run",
+        &expect![[r#"
+        nothing was changed; tier `gold` would get a copy of revision 1
+          autoscaling.min_replicas: 4 → 3
+        what it comes to for 1 tenant
+          acme: autoscaling.min_replicas: 4 → 3
+        exit 0
+    "#]],
+    );
+    let history = tenantry.json("config history tier/gold");
+    assert_eq!(history[0]["fields"]["autoscaling"]["min_replicas"], 4);
+    assert_eq!((&history[0]["author"], &history[1]["reason"]), (&"ada".into(), &"first".into()));
+}
+
+#[test]
 fn export_and_import_carry_everything_over() {
     let tenantry = declared();
     check(
         &tenantry,
+        "config export out --dry-run",
+        &expect![[r#"
+            2 documents would be written to out
+            exit 0
+        "#]],
+    );
+    assert!(!tenantry.folder.path().join("out").exists());
+    check(
+        &tenantry,
         "config export out",
         &expect![[r#"
-        2 documents written to out
-        exit 0
-    "#]],
+            2 documents written to out
+            exit 0
+        "#]],
     );
     check(
         &tenantry,
         "config export out",
         &expect![[r#"
-        error: out/tiers/gold.yaml is there already; nothing was written: name an empty folder, or use --force
-        exit 1
-    "#]],
+            error: out/tiers/gold.yaml is there already; nothing was written: name an empty folder, or use --force
+            exit 1
+        "#]],
     );
     let other = Tenantry::new();
     let output = other.command().args(["config", "import"]).arg(tenantry.folder.path().join("out")).output().unwrap();
@@ -354,40 +445,35 @@ fn what_is_not_there_yet_is_told_with_what_to_do() {
     );
 }
 
+/// Subcommands as a command's help lists them.
+fn subcommands(help: &str) -> Vec<String> {
+    let listed = help.split_once("\nCommands:\n").map_or("", |(_, rest)| rest);
+    let listed = listed.split("\n\n").next().unwrap_or_default().lines();
+    let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
 #[test]
-fn every_command_has_help_with_an_example() {
+fn every_command_has_help_with_an_example_and_what_changes_something_can_be_tried_first() {
     let tenantry = Tenantry::new();
-    let lines = [
-        "",
-        "up",
-        "demo",
-        "explain",
-        "status",
-        "scale",
-        "pause",
-        "resume",
-        "top",
-        "completions",
-        "man",
-        "get tenants",
-        "get workloads",
-        "get decisions",
-        "config validate",
-        "config apply",
-        "config explain",
-        "config history",
-        "config diff",
-        "config rollback",
-        "config export",
-        "config import",
-        "config schema",
-    ];
-    for line in lines {
+    let (mut left, mut seen, mut tried) = (vec![String::new()], Vec::new(), Vec::new());
+    while let Some(line) = left.pop() {
+        // The short form lists one command in a line, the long one has the examples.
+        let short = tenantry.run(&format!("{line} -h"));
         let output = tenantry.run(&format!("{line} --help"));
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{line}");
         assert!(text.contains("Example") || text.contains("First steps"), "`{line}` shows no example");
+        left.extend(subcommands(&String::from_utf8_lossy(&short.stdout)).iter().map(|name| format!("{line} {name}")));
+        if text.contains("--dry-run") {
+            tried.push(line.clone());
+        }
+        seen.push(line);
     }
+    assert!(seen.len() > 25, "{seen:?}");
+    tried.sort();
+    expect![" config apply, config export, config import, config rollback, pause, resume, scale"]
+        .assert_eq(&tried.join(","));
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(crate) fn cross_check(body: &Body, value: &Value, locate: &dyn Fn(&str) -> P
     {
         found.say("budget.replica_hour_usd", "a budget cannot bind when a replica costs nothing", None);
     }
+    found.floors_together(body, value);
     let shared = value.get("autoscaling").unwrap_or(&Value::Null);
     for (name, workload) in body.workloads.iter().flatten() {
         let field = format!("workloads.{name}");
@@ -56,6 +57,33 @@ impl Found<'_> {
         problem.message = message.into();
         problem.help = help;
         self.problems.push(problem);
+    }
+
+    /// Minimums that fit the quota one by one may not fit it together. One that is not declared may still be set by
+    /// another layer, and counts for nothing.
+    fn floors_together(&mut self, body: &Body, value: &Value) {
+        let Some(quota) = body.quota.as_ref().and_then(|quota| quota.max_replicas) else { return };
+        let declared = |autoscaling: &Value, field: &str| autoscaling.get(field).cloned();
+        let shared = value.get("autoscaling").unwrap_or(&Value::Null);
+        let floors: Vec<u64> = body
+            .workloads
+            .iter()
+            .flatten()
+            .filter_map(|(name, _)| {
+                let own = value.pointer(&format!("/workloads/{name}/autoscaling")).unwrap_or(&Value::Null);
+                let set = |field| declared(own, field).or_else(|| declared(shared, field));
+                if set("enabled") == Some(Value::Bool(false)) { None } else { set("min_replicas")?.as_u64() }
+            })
+            .collect();
+        let total: u64 = floors.iter().sum();
+        // One that is above the quota by itself is named where it stands.
+        if total > u64::from(quota) && floors.iter().all(|floor| *floor <= u64::from(quota)) {
+            let message = format!(
+                "the minimums of {} workloads come to {total}, more than the quota of {quota} for all together",
+                floors.len()
+            );
+            self.say("quota.max_replicas", message, None);
+        }
     }
 
     fn autoscaling(&mut self, field: &str, own: &Autoscaling, body: &Body) {

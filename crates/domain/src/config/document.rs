@@ -1,7 +1,7 @@
 //! One file of the configuration.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -9,10 +9,11 @@ use sha2::{Digest, Sha256};
 
 use super::DocumentKey;
 use super::body::Body;
-use super::check::{Wrong, check};
+use super::check::Wrong;
 use super::cross::cross_check;
+use super::draft::Draft;
 use super::problem::{Problem, Problems};
-use super::tree::{Kind, Node, Place, read};
+use super::tree::{Kind, Node, Place};
 use crate::id::{NameError, RegionName, TenantId, TierName};
 
 /// A document that is sound in itself: its shape, its values, and what they say of each other.
@@ -25,6 +26,8 @@ pub struct Document {
     places: BTreeMap<String, (u32, u32)>,
     /// The text, while it is at hand.
     text: Option<Arc<str>>,
+    /// Made once, when it is first asked for.
+    digest: OnceLock<String>,
 }
 
 /// A document as it is stored.
@@ -46,23 +49,24 @@ impl Document {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(source: &str, text: &str, stem: Option<&str>) -> Result<Self, Problems> {
-        let reader = Reader { source, text };
-        let root = read(text).map_err(|faults| {
-            let faults = faults.into_iter().map(|fault| {
-                reader.problem(Wrong { place: fault.place, field: String::new(), message: fault.message, help: None })
-            });
-            Problems(faults.collect())
-        })?;
-        let mut wrong = check(&root);
-        let document = reader.document(&root, stem, &mut wrong);
-        let problems = Problems(wrong.into_iter().map(|wrong| reader.problem(wrong)).collect());
-        problems.into_result()?;
-        let document = document.ok_or_else(|| {
-            let message = "it names no document".to_owned();
-            Problems(vec![reader.problem(Wrong { place: root.place, field: String::new(), message, help: None })])
-        })?;
-        cross_check(&document.typed()?, &document.body, &|field| document.locate(field)).into_result()?;
-        Ok(document)
+        Draft::read(source, text, stem).into_document()
+    }
+
+    pub(super) fn cross_check(&self) -> Result<(), Problems> {
+        cross_check(&self.typed()?, &self.body, &|field| self.locate(field)).into_result()
+    }
+
+    /// Without the fields that `wrong` names, so that the rest can be held against itself and other documents.
+    pub(super) fn without(&self, wrong: &[Wrong]) -> Self {
+        let mut rest = Self { digest: OnceLock::new(), ..self.clone() };
+        // What is inside an item of a list takes the item with it, once; later items first, so that places hold.
+        let mut fields: Vec<&str> =
+            wrong.iter().map(|wrong| wrong.field.split_inclusive(']').next().unwrap_or_default()).collect();
+        fields.dedup();
+        for field in fields.into_iter().rev() {
+            remove(&mut rest.body, field);
+        }
+        rest
     }
 
     /// Reads a document as [`Document::to_stored`] wrote it.
@@ -81,7 +85,14 @@ impl Document {
                 help: None,
             }])
         })?;
-        let document = Self { key, body: stored.body, source: stored.source.into(), places: stored.places, text: None };
+        let document = Self {
+            key,
+            body: stored.body,
+            source: stored.source.into(),
+            places: stored.places,
+            text: None,
+            digest: OnceLock::new(),
+        };
         document.typed()?;
         Ok(document)
     }
@@ -96,6 +107,16 @@ impl Document {
     #[must_use]
     pub const fn body(&self) -> &Value {
         &self.body
+    }
+
+    /// The shared documents that it is laid over, whether they are declared or not.
+    #[must_use]
+    pub fn layers(&self) -> Vec<DocumentKey> {
+        let named = |field: &str| self.body.get(field).and_then(Value::as_str);
+        let tier = named("tier").and_then(|name| TierName::new(name).ok()).map(DocumentKey::Tier);
+        let region = named("region").and_then(|name| RegionName::new(name).ok()).map(DocumentKey::Region);
+        let shared = matches!(self.key, DocumentKey::Tenant(_)).then_some(DocumentKey::Defaults);
+        shared.into_iter().chain(tier).chain(region).collect()
     }
 
     /// What it was called when it was read.
@@ -115,8 +136,14 @@ impl Document {
     /// SHA-256 of its fields in their canonical form, lower-case hexadecimal. Comments, order and the file's name do
     /// not count.
     #[must_use]
-    pub fn digest(&self) -> String {
-        Sha256::digest(self.body.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    pub fn digest(&self) -> &str {
+        self.digest.get_or_init(|| {
+            let mut text = String::with_capacity(64);
+            for byte in Sha256::digest(self.body.to_string().as_bytes()) {
+                text.extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')));
+            }
+            text
+        })
     }
 
     /// As a file that reads back as the same document.
@@ -187,25 +214,46 @@ fn line_of(text: &str, line: u32) -> String {
     found.map(|line| line.trim_end().chars().take(160).collect()).unwrap_or_default()
 }
 
-struct Reader<'a> {
-    source: &'a str,
-    text: &'a str,
+/// Takes a field out, such as `autoscaling.strategy` or the second item of `calendars.holidays[1]`.
+fn remove(value: &mut Value, field: &str) {
+    let (path, item) = match field.split_once('[') {
+        Some((path, rest)) => (path, rest.split(']').next().and_then(|place| place.parse::<usize>().ok())),
+        None => (field, None),
+    };
+    let Some(item) = item else {
+        let (group, key) = path.rsplit_once('.').unwrap_or(("", path));
+        let group = if group.is_empty() { String::new() } else { format!("/{}", group.replace('.', "/")) };
+        if let Some(Value::Object(fields)) = value.pointer_mut(&group) {
+            fields.remove(key);
+        }
+        return;
+    };
+    if let Some(Value::Array(items)) = value.pointer_mut(&format!("/{}", path.replace('.', "/")))
+        && item < items.len()
+    {
+        items.remove(item);
+    }
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a str,
+    pub(super) text: &'a str,
 }
 
 impl Reader<'_> {
-    fn problem(&self, wrong: Wrong) -> Problem {
+    pub(super) fn problem(&self, wrong: &Wrong) -> Problem {
         Problem {
             file: self.source.to_owned(),
             line: wrong.place.line,
             column: wrong.place.column,
-            field: wrong.field,
-            message: wrong.message,
+            field: wrong.field.clone(),
+            message: wrong.message.clone(),
             excerpt: line_of(self.text, wrong.place.line),
-            help: wrong.help,
+            help: wrong.help.clone(),
         }
     }
 
-    fn document(&self, root: &Node, stem: Option<&str>, wrong: &mut Vec<Wrong>) -> Option<Document> {
+    pub(super) fn document(&self, root: &Node, stem: Option<&str>, wrong: &mut Vec<Wrong>) -> Option<Document> {
         let found: Vec<(&(&str, &str), &Node)> =
             ROOTS.iter().filter_map(|known| Some((known, root.get(known.0)?))).collect();
         let told = |message: &str, place: Place| Wrong {
@@ -255,7 +303,7 @@ impl Reader<'_> {
         let mut places = BTreeMap::new();
         note_places("", body, &mut places);
         let (source, text) = (Arc::from(self.source), Some(Arc::from(self.text)));
-        Some(Document { key, body: fields, source, places, text })
+        Some(Document { key, body: fields, source, places, text, digest: OnceLock::new() })
     }
 }
 

@@ -85,6 +85,20 @@ impl Layers {
         }
     }
 
+    /// Takes a shared document out.
+    pub fn remove(&mut self, key: &DocumentKey) {
+        match key {
+            DocumentKey::Defaults => self.defaults = None,
+            DocumentKey::Tier(name) => {
+                self.tiers.remove(name);
+            }
+            DocumentKey::Region(name) => {
+                self.regions.remove(name);
+            }
+            DocumentKey::Tenant(_) => {}
+        }
+    }
+
     /// A tenant's configuration.
     ///
     /// # Errors
@@ -111,6 +125,14 @@ impl Layers {
             return Err(Problems(vec![problem]));
         };
         Ok(Effective { tenant: id.clone(), value, body })
+    }
+
+    /// The tier and region that a tenant names and that are not declared.
+    ///
+    /// # Errors
+    /// Those.
+    pub fn names_known(&self, tenant: &Document) -> Result<(), Problems> {
+        self.stack(tenant).map(|_| ())
     }
 
     /// Who set each value of a tenant's configuration, or those of one field or group.

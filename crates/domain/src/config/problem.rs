@@ -59,12 +59,15 @@ impl Problems {
     ///
     /// # Errors
     /// These problems, when there is one.
-    pub fn into_result(mut self) -> Result<(), Self> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
+    pub fn into_result(self) -> Result<(), Self> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.sorted()) }
+    }
+
+    /// In the order of files and places.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
         self.0.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-        Err(self)
+        self
     }
 }
 

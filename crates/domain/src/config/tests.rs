@@ -194,6 +194,39 @@ fn everything_wrong_is_said_at_once_with_its_place() {
 }
 
 #[test]
+fn a_wrong_field_hides_nothing_else_and_causes_no_complaint_of_its_own() {
+    let mut draft = Draft::read(
+        "acme.yaml",
+        "tenant_config:\n  tier: silver\n  calendars: { holidays: [christmas, 2027-01-01] }\n  autoscaling:\n    stratgy: reactive\n    min_replicas: 9\n    max_replicas: 4\n    metrics: { request_rate_threshold: 10, request_rate_query: 'sum(' }\n    schedules:\n      early: { form: '07:00', until: '08:00', min_replicas: 4, calendar: holidays }\n",
+        Some("acme"),
+    );
+    draft.hold_against(&layers(), true);
+    expect![[r#"
+        acme.yaml:2:3: tier: there is no tier `silver`
+         2 |   tier: silver
+           |   ^
+           help: declare it in a document with `tier_config`
+        acme.yaml:3:27: calendars.holidays[0]: `christmas` is no day; write it as `2026-12-25`
+         3 |   calendars: { holidays: [christmas, 2027-01-01] }
+           |                           ^
+        acme.yaml:5:5: autoscaling.stratgy: unknown key `stratgy`
+         5 |     stratgy: reactive
+           |     ^
+           help: did you mean `strategy`?
+        acme.yaml:6:5: autoscaling.min_replicas: the minimum 9 is above the maximum 4
+         6 |     min_replicas: 9
+           |     ^
+        acme.yaml:8:64: autoscaling.metrics.request_rate_query: not PromQL: unclosed left parenthesis
+         8 |     metrics: { request_rate_threshold: 10, request_rate_query: 'sum(' }
+           |                                                                ^
+        acme.yaml:10:16: autoscaling.schedules.early.form: unknown key `form`
+         10 |       early: { form: '07:00', until: '08:00', min_replicas: 4, calendar: holidays }
+            |                ^
+           help: did you mean `from`?"#]]
+    .assert_eq(&draft.problems().clone().sorted().to_string());
+}
+
+#[test]
 fn what_is_no_document_is_told_from_what_is_wrong_in_one() {
     wrong("", &expect!["acme.yaml:1:1: the file is empty"]);
     wrong(
@@ -258,9 +291,20 @@ fn values_that_contradict_each_other_are_named() {
             "tiers/gold.yaml:4:5: autoscaling.min_replicas: the minimum 3 is above the maximum 2\n 4 |     min_replicas: 3\n   |     ^"
         ],
     );
+    // One by one the minimums fit the quota, together they do not; what is not scaled does not count.
+    wrong(
+        "tenant_config:\n  autoscaling: { min_replicas: 3 }\n  quota: { max_replicas: 7 }\n  workloads:\n    api: {}\n    web: {}\n    jobs: { autoscaling: { min_replicas: 2 } }\n    old: { autoscaling: { enabled: false } }\n",
+        &expect![[r#"
+            acme.yaml:3:12: quota.max_replicas: the minimums of 3 workloads come to 8, more than the quota of 7 for all together
+             3 |   quota: { max_replicas: 7 }
+               |            ^"#]],
+    );
     wrong(
         "tenant_config:\n  autoscaling:\n    min_replicas: 5\n    signals:\n      jobs: { query: 'sum(', per_replica: 1, value: 2 }\n  quota: { max_replicas: 4 }\n",
         &expect![[r#"
+            acme.yaml:3:5: autoscaling.min_replicas: the minimum 5 is above the quota of 4 for all workloads together
+             3 |     min_replicas: 5
+               |     ^
             acme.yaml:5:22: autoscaling.signals.jobs.query: not PromQL: unclosed left parenthesis
              5 |       jobs: { query: 'sum(', per_replica: 1, value: 2 }
                |                      ^"#]],

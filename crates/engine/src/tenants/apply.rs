@@ -1,13 +1,14 @@
 //! Applying documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use tenantry_domain::config::{Document, DocumentKey, FieldChange, Problem, Problems, diff};
+use tenantry_domain::config::{Document, DocumentKey, Draft, FieldChange, Problem, Problems, diff};
 use tenantry_domain::id::TenantId;
 
+use super::read::{Read, all_problems, gathered};
 use super::{Declarations, Tenants, TenantsError};
-use crate::ports::store::{Authorship, Change, Owner};
+use crate::ports::store::{Authorship, Change, Owner, Revision};
 use crate::scope::Scope;
 
 /// A file to apply.
@@ -77,26 +78,30 @@ impl Tenants {
     /// # Errors
     /// [`TenantsError`]; nothing is changed then.
     pub async fn apply(&self, files: &[File], how: &Applying) -> Result<Vec<Applied>, TenantsError> {
-        let (documents, mut problems) = read(files);
-        let mut found = self.declarations(&Scope::platform()).await?;
-        let before = Resolved::of(&found);
+        let Read { documents, mut drafts, mut problems } = Read::of(files);
+        let mut found = self.declarations(&Scope::platform(), &documents).await?;
+        // Where nothing differs nothing new can be wrong.
+        let differs = how.whole || !drafts.is_empty() || !same(&found, &documents);
+        let before = if differs { Resolved::of(&found) } else { Resolved(BTreeMap::new()) };
         let mut bad: BTreeMap<DocumentKey, Vec<String>> = BTreeMap::new();
         if how.partial {
             problems.0.clear();
         }
         let removed = if how.whole { vanished(&found, &documents, &how.owner) } else { Vec::new() };
-        for document in &documents {
-            if let Some(head) = found.heads.get(document.key()).filter(|head| head.owner != how.owner) {
-                let (key, owner) = (document.key().clone(), head.owner.clone());
-                if !how.partial {
-                    return Err(TenantsError::NotOwner { key, owner });
-                }
-                bad.insert(key, vec![format!("it is written by {owner}")]);
-            }
+        let foreign = foreign(&found, &documents, &how.owner);
+        if how.partial {
+            bad.extend(foreign.iter().map(|(key, owner)| (key.clone(), vec![format!("it is written by {owner}")])));
         }
         lay(&mut found, &documents, &removed, &bad);
-        for (key, wrong) in newly_wrong(&found, &before) {
-            problems.0.extend(wrong.0.clone());
+        if !how.partial && !drafts.is_empty() {
+            return Err(all_problems(&found, &before, &mut drafts, problems).into());
+        }
+        for draft in &mut drafts {
+            draft.hold_against(&found.layers, true);
+        }
+        let wrong = if differs { newly_wrong(&found, &before) } else { Vec::new() };
+        problems.0.extend(gathered(&found, &wrong).0);
+        for (key, wrong) in wrong {
             bad.entry(key).or_default().extend(wrong.0.iter().map(Problem::to_string));
         }
         // A shared layer that breaks tenants which are not among the documents cannot be taken in part.
@@ -104,12 +109,16 @@ impl Tenants {
         if !how.partial || breaks_others {
             problems.into_result()?;
         }
-        self.revise(files, &documents, &removed, &found, &bad, how).await
+        // Who owns a document is asked last: whether it is right does not depend on it.
+        if let Some((key, owner)) = foreign.into_iter().next().filter(|_| !how.partial) {
+            return Err(TenantsError::NotOwner { key, owner });
+        }
+        self.revise(&drafts, &documents, &removed, &found, &bad, how).await
     }
 
     async fn revise(
         &self,
-        files: &[File],
+        drafts: &[Draft],
         documents: &[Document],
         removed: &[DocumentKey],
         found: &Declarations,
@@ -117,7 +126,7 @@ impl Tenants {
         how: &Applying,
     ) -> Result<Vec<Applied>, TenantsError> {
         let mut changes = Vec::new();
-        let mut applied = skipped(files, how.partial);
+        let mut applied = skipped(drafts, how.partial);
         for document in documents {
             let key = document.key();
             let head = found.heads.get(key);
@@ -127,7 +136,6 @@ impl Tenants {
                     return Err(TenantsError::Stale { key: key.clone(), based_on, found });
                 }
             }
-            let old = head.and_then(|head| Document::from_stored(key.clone(), head.body.as_deref()?).ok());
             let is_bad = bad.get(key);
             let same = head.is_some_and(|head| head.digest == document.digest());
             let did = match (is_bad, same, head) {
@@ -144,7 +152,7 @@ impl Tenants {
                     based_on,
                     owner: how.owner.clone(),
                     body: Some(document.to_stored()),
-                    digest: document.digest(),
+                    digest: document.digest().to_owned(),
                 });
             }
             applied.push(Applied {
@@ -152,11 +160,7 @@ impl Tenants {
                 source: document.source().to_owned(),
                 did,
                 revision: head.map(|head| head.number),
-                changes: if writes {
-                    diff(old.as_ref().map(Document::body), Some(document.body()))
-                } else {
-                    Vec::new()
-                },
+                changes: if writes { changed(head, document) } else { Vec::new() },
                 notes: is_bad.cloned().unwrap_or_else(|| notes(found, key)),
             });
         }
@@ -181,6 +185,12 @@ impl Tenants {
     }
 }
 
+/// What differs from the last revision, field by field.
+fn changed(head: Option<&Revision>, document: &Document) -> Vec<FieldChange> {
+    let old = head.and_then(|head| Document::from_stored(head.key.clone(), head.body.as_deref()?).ok());
+    diff(old.as_ref().map(Document::body), Some(document.body()))
+}
+
 /// Documents that are to go.
 fn remove(
     removed: &[DocumentKey],
@@ -203,56 +213,46 @@ fn remove(
     }
 }
 
-/// Reads every file; a document that stands in two files is a problem of both.
-fn read(files: &[File]) -> (Vec<Document>, Problems) {
-    let mut documents: Vec<Document> = Vec::with_capacity(files.len());
-    let mut sources: BTreeMap<DocumentKey, String> = BTreeMap::new();
-    let mut problems = Problems::default();
-    for file in files {
-        match Document::parse(&file.source, &file.text, file.stem.as_deref()) {
-            Err(wrong) => problems.0.extend(wrong.0),
-            Ok(document) => match sources.get(document.key()) {
-                Some(first) => problems.0.push(Problem {
-                    file: file.source.clone(),
-                    line: 1,
-                    column: 1,
-                    field: String::new(),
-                    message: format!("{} is declared in {first} already", document.key()),
-                    excerpt: String::new(),
-                    help: Some("keep one of the two".to_owned()),
-                }),
-                None => {
-                    sources.insert(document.key().clone(), file.source.clone());
-                    documents.push(document);
-                }
-            },
-        }
-    }
-    (documents, problems)
-}
-
 /// Files that could not be read, when good ones are applied all the same.
-fn skipped(files: &[File], partial: bool) -> Vec<Applied> {
+fn skipped(drafts: &[Draft], partial: bool) -> Vec<Applied> {
     if !partial {
         return Vec::new();
     }
-    let skipped = |file: &File| {
-        let problems = Document::parse(&file.source, &file.text, file.stem.as_deref()).err()?;
-        Some(Applied {
-            document: "unreadable".to_owned(),
-            source: file.source.clone(),
-            did: Did::Skipped,
-            revision: None,
-            changes: Vec::new(),
-            notes: problems.0.iter().map(Problem::to_string).collect(),
-        })
+    let skipped = |draft: &Draft| Applied {
+        document: draft.document().map_or_else(|| "unreadable".to_owned(), |document| document.key().to_string()),
+        source: draft.problems().0.first().map(|problem| problem.file.clone()).unwrap_or_default(),
+        did: Did::Skipped,
+        revision: None,
+        changes: Vec::new(),
+        notes: draft.problems().0.iter().map(Problem::to_string).collect(),
     };
-    files.iter().filter_map(skipped).collect()
+    drafts.iter().map(skipped).collect()
+}
+
+/// Documents that somebody else writes.
+fn foreign(found: &Declarations, documents: &[Document], owner: &Owner) -> Vec<(DocumentKey, Owner)> {
+    let other = |document: &Document| {
+        let head = found.heads.get(document.key()).filter(|head| head.owner != *owner)?;
+        Some((document.key().clone(), head.owner.clone()))
+    };
+    documents.iter().filter_map(other).collect()
+}
+
+/// Whether every document is as it was last revised.
+fn same(found: &Declarations, documents: &[Document]) -> bool {
+    let is_same =
+        |document: &Document| found.heads.get(document.key()).is_some_and(|head| head.digest == document.digest());
+    documents.iter().all(is_same)
 }
 
 fn vanished(found: &Declarations, documents: &[Document], owner: &Owner) -> Vec<DocumentKey> {
-    let named = |key: &DocumentKey| documents.iter().any(|document| document.key() == key);
-    found.heads.iter().filter(|(key, head)| head.owner == *owner && !named(key)).map(|(key, _)| key.clone()).collect()
+    let named: BTreeSet<&DocumentKey> = documents.iter().map(Document::key).collect();
+    found
+        .heads
+        .iter()
+        .filter(|(key, head)| head.owner == *owner && !named.contains(key))
+        .map(|(key, _)| key.clone())
+        .collect()
 }
 
 /// Lays the new documents over what is declared, but for bad ones.
@@ -264,16 +264,10 @@ fn lay(
 ) {
     for key in removed {
         match key {
-            DocumentKey::Defaults => found.layers.defaults = None,
-            DocumentKey::Tier(name) => {
-                found.layers.tiers.remove(name);
-            }
-            DocumentKey::Region(name) => {
-                found.layers.regions.remove(name);
-            }
             DocumentKey::Tenant(id) => {
                 found.tenants.remove(id);
             }
+            _ => found.layers.remove(key),
         }
     }
     for document in documents.iter().filter(|document| !bad.contains_key(document.key())) {
@@ -287,7 +281,7 @@ fn lay(
 }
 
 /// What was wrong before, so that an old fault does not forbid a change elsewhere.
-struct Resolved(BTreeMap<TenantId, Problems>);
+pub(super) struct Resolved(pub(super) BTreeMap<TenantId, Problems>);
 
 impl Resolved {
     fn of(found: &Declarations) -> Self {

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 use tenantry_domain::config::{Document, DocumentKey, FieldChange, Layers, diff};
+use tenantry_domain::id::TenantId;
 
-use super::{Tenants, TenantsError};
+use super::{Declarations, Tenants, TenantsError};
 use crate::ports::store::{Authorship, Change, Owner, Revision};
 use crate::scope::Scope;
 
@@ -21,6 +22,17 @@ pub struct Compared {
     pub changes: Vec<FieldChange>,
     /// What differs in the tenant's effective configuration, under the layers of now.
     pub effect: Vec<FieldChange>,
+    /// For a document that tenants share: what differs in the effective configuration of each tenant of now.
+    pub tenants: Vec<TenantEffect>,
+}
+
+/// What a shared document's revisions differ in for one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TenantEffect {
+    /// Who.
+    pub tenant: TenantId,
+    /// What differs in its effective configuration.
+    pub changes: Vec<FieldChange>,
 }
 
 /// A rollback.
@@ -78,7 +90,7 @@ impl Tenants {
         }
         let old = self.revision(key, number, last.number).await?;
         let compared = self.side_by_side(key, Some(&last), &old).await?;
-        let mut found = self.declarations(&Scope::platform()).await?;
+        let mut found = self.declarations(&Scope::platform(), &[]).await?;
         if let Some(document) = old.body.as_deref().map(|body| Document::from_stored(key.clone(), body)).transpose()? {
             // An old document may contradict the layers of now.
             match key {
@@ -112,7 +124,7 @@ impl Tenants {
     /// # Errors
     /// [`TenantsError`].
     pub async fn export(&self) -> Result<Vec<Document>, TenantsError> {
-        let found = self.declarations(&Scope::platform()).await?;
+        let found = self.declarations(&Scope::platform(), &[]).await?;
         let Layers { defaults, tiers, regions } = found.layers;
         let shared = defaults.into_iter().chain(tiers.into_values()).chain(regions.into_values());
         Ok(shared.chain(found.tenants.into_values()).collect())
@@ -140,11 +152,10 @@ impl Tenants {
         };
         let before = from.map(read).transpose()?.flatten();
         let after = read(to)?;
-        let layers = self.declarations(&Scope::platform()).await?.layers;
-        // A revision that the layers of now contradict has no effective configuration to compare.
+        let found = self.declarations(&Scope::platform(), &[]).await?;
         let effective = |document: &Option<Document>| -> Option<Value> {
             let document = document.as_ref().filter(|document| matches!(document.key(), DocumentKey::Tenant(_)))?;
-            layers.resolve(document).ok().map(|effective| effective.value().clone())
+            value(&found.layers, document)
         };
         Ok(Compared {
             document: key.to_string(),
@@ -152,6 +163,36 @@ impl Tenants {
             to: to.number,
             changes: diff(before.as_ref().map(Document::body), after.as_ref().map(Document::body)),
             effect: diff(effective(&before).as_ref(), effective(&after).as_ref()),
+            tenants: tenants(&found, key, before, after),
         })
     }
+}
+
+/// A tenant's effective configuration; one that its layers contradict has none to compare.
+fn value(layers: &Layers, tenant: &Document) -> Option<Value> {
+    layers.resolve(tenant).ok().map(|effective| effective.value().clone())
+}
+
+/// What each tenant under a shared document gets differently when it is `after` instead of `before`.
+fn tenants(
+    found: &Declarations,
+    key: &DocumentKey,
+    before: Option<Document>,
+    after: Option<Document>,
+) -> Vec<TenantEffect> {
+    let with = |document: Option<Document>| {
+        let mut layers = found.layers.clone();
+        layers.remove(key);
+        document.into_iter().for_each(|document| layers.insert(document));
+        layers
+    };
+    let (before, after) = (with(before), with(after));
+    let under = found.tenants.iter().filter(|(_, tenant)| tenant.layers().contains(key));
+    under
+        .map(|(id, tenant)| TenantEffect {
+            tenant: id.clone(),
+            changes: diff(value(&before, tenant).as_ref(), value(&after, tenant).as_ref()),
+        })
+        .filter(|effect| !effect.changes.is_empty())
+        .collect()
 }

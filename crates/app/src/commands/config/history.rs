@@ -4,15 +4,45 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use tenantry_domain::config::{DocumentKey, FieldChange};
+use serde::Serialize;
+use tenantry_domain::config::{Document, DocumentKey, FieldChange};
 use tenantry_engine::ports::store::Revision;
-use tenantry_engine::tenants::{Compared, Tenants};
+use tenantry_engine::tenants::{Compared, TenantEffect, Tenants};
 
-use super::By;
 use super::apply::authorship;
+use super::{By, Exporting};
 use crate::cli::Common;
 use crate::failure::FOUND;
-use crate::{output, place, terminal};
+use crate::{output, place};
+
+/// Tenants shown of those that a shared document bears on; the rest are counted.
+const TENANTS_SHOWN: usize = 20;
+
+/// A revision as programs read it.
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    revision: u64,
+    at: String,
+    author: &'a str,
+    reason: &'a str,
+    owner: String,
+    /// The declared fields; none when this revision removed the document.
+    fields: Option<serde_json::Value>,
+}
+
+impl<'a> Listed<'a> {
+    fn of(revision: &'a Revision) -> anyhow::Result<Self> {
+        let read = |body: &String| Document::from_stored(revision.key.clone(), body).map(|read| read.body().clone());
+        Ok(Self {
+            revision: revision.number,
+            at: revision.at.to_string(),
+            author: &revision.author,
+            reason: &revision.reason,
+            owner: revision.owner.to_string(),
+            fields: revision.body.as_ref().map(read).transpose()?,
+        })
+    }
+}
 
 async fn tenants(common: &Common) -> anyhow::Result<Tenants> {
     Ok(Tenants::new(place::open(common.store.as_deref()).await?))
@@ -20,13 +50,14 @@ async fn tenants(common: &Common) -> anyhow::Result<Tenants> {
 
 pub(super) async fn list(common: &Common, key: &DocumentKey, last: u32) -> anyhow::Result<ExitCode> {
     let revisions = tenants(common).await?.history(key, last).await?;
+    let revisions = revisions.iter().map(Listed::of).collect::<anyhow::Result<Vec<_>>>()?;
     output::say(common.output, &revisions, |revisions| {
-        let cells = |revision: &Revision| {
-            let did = if revision.body.is_some() { "" } else { "removed: " };
+        let cells = |revision: &Listed<'_>| {
+            let did = if revision.fields.is_some() { "" } else { "removed: " };
             vec![
-                revision.number.to_string(),
-                revision.at.to_string(),
-                revision.author.clone(),
+                revision.revision.to_string(),
+                revision.at.clone(),
+                revision.author.to_owned(),
                 format!("{did}{}", revision.reason),
             ]
         };
@@ -57,7 +88,24 @@ fn picture(compared: &Compared) -> String {
         lines.push("what it comes to, over defaults, tier and region".to_owned());
         lines.extend(fields(&compared.effect));
     }
+    lines.extend(tenants_picture(&compared.tenants));
     lines.join("\n")
+}
+
+/// What a shared document does to tenants.
+fn tenants_picture(tenants: &[TenantEffect]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !tenants.is_empty() {
+        let (count, noun) = (tenants.len(), if tenants.len() == 1 { "tenant" } else { "tenants" });
+        lines.push(format!("what it comes to for {count} {noun}"));
+    }
+    for effect in tenants.iter().take(TENANTS_SHOWN) {
+        lines.extend(fields(&effect.changes).iter().map(|line| format!("  {}: {}", effect.tenant, line.trim_start())));
+    }
+    if tenants.len() > TENANTS_SHOWN {
+        lines.push(format!("  and {} more tenants; `-o json` names them all", tenants.len() - TENANTS_SHOWN));
+    }
+    lines
 }
 
 fn fields(changes: &[FieldChange]) -> Vec<String> {
@@ -77,13 +125,22 @@ pub(super) async fn rollback(common: &Common, key: &DocumentKey, revision: u64, 
             None if by.dry_run => format!("nothing was changed; {key} would get a copy of revision {revision}"),
             None => format!("{key} is as in revision {revision} already"),
         };
-        let lines = fields(&done.compared.changes);
+        let mut lines = fields(&done.compared.changes);
+        lines.extend(tenants_picture(&done.compared.tenants));
         if lines.is_empty() { head } else { format!("{head}\n{}", lines.join("\n")) }
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn export(common: &Common, folder: &Path, force: bool) -> anyhow::Result<ExitCode> {
+/// What `export` wrote, or would write.
+#[derive(Debug, Serialize)]
+struct Exported {
+    folder: String,
+    files: Vec<String>,
+    dry_run: bool,
+}
+
+pub(super) async fn export(common: &Common, folder: &Path, how: Exporting) -> anyhow::Result<ExitCode> {
     let documents = tenants(common).await?.export().await?;
     if documents.is_empty() {
         bail!("nothing is declared");
@@ -98,18 +155,30 @@ pub(super) async fn export(common: &Common, folder: &Path, force: bool) -> anyho
             DocumentKey::Tenant(id) => format!("tenants/{id}.yaml"),
         };
         let path = folder.join(name);
-        if !force && path.exists() {
+        if !how.force && path.exists() {
             bail!("{} is there already; nothing was written: name an empty folder, or use --force", path.display());
         }
         files.push((path, document.to_yaml()));
     }
-    for inner in ["tiers", "regions", "tenants"] {
-        std::fs::create_dir_all(folder.join(inner))
-            .with_context(|| format!("could not make the folder {shown}/{inner}"))?;
+    if !how.dry_run {
+        for inner in ["tiers", "regions", "tenants"] {
+            std::fs::create_dir_all(folder.join(inner))
+                .with_context(|| format!("could not make the folder {shown}/{inner}"))?;
+        }
+        for (path, text) in &files {
+            std::fs::write(path, text).with_context(|| format!("could not write {}", path.display()))?;
+        }
     }
-    for (path, text) in &files {
-        std::fs::write(path, text).with_context(|| format!("could not write {}", path.display()))?;
-    }
-    terminal::say(&format!("{} documents written to {shown}", files.len()));
+    let exported = Exported {
+        folder: shown.to_string(),
+        files: files.iter().map(|(path, _)| path.display().to_string()).collect(),
+        dry_run: how.dry_run,
+    };
+    output::say(common.output, &exported, |exported| {
+        let count = exported.files.len();
+        let noun = if count == 1 { "document" } else { "documents" };
+        let did = if exported.dry_run { "would be written" } else { "written" };
+        format!("{count} {noun} {did} to {shown}")
+    })?;
     Ok(ExitCode::SUCCESS)
 }
