@@ -3,9 +3,12 @@
 use tenantry_domain::id::WorkloadKey;
 
 use crate::driver::controller_key;
-use crate::ports::store::{ControlStore, StoreError};
+use crate::ports::store::{ControlStore, Kept, StoreError};
 use crate::scope::Scope;
 use crate::status::{ControllerStatus, STATUS, WorkloadStatus};
+
+/// Beginning of the parts that controllers are kept under.
+const CONTROLLER: &str = "controller/";
 
 /// Every workload in scope as it stood last, ordered by key.
 ///
@@ -22,8 +25,24 @@ pub async fn workloads(store: &dyn ControlStore, scope: &Scope) -> Result<Vec<Wo
 /// [`StoreError`].
 pub async fn controllers(store: &dyn ControlStore) -> Result<Vec<ControllerStatus>, StoreError> {
     let Some(key) = controller_key() else { return Ok(Vec::new()) };
-    let kept = store.kept(&Scope::tenant(key.tenant.clone()), "controller/").await?;
+    let kept = store.kept(&Scope::tenant(key.tenant.clone()), CONTROLLER).await?;
     kept.iter().map(|row| parse(&row.key, &row.bytes)).collect()
+}
+
+/// Keeps how a controller stands, to be read by [`controllers`].
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn keep_controller(store: &dyn ControlStore, status: &ControllerStatus) -> Result<(), StoreError> {
+    match controller_row(status) {
+        Some(row) => store.keep(&[row]).await,
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn controller_row(status: &ControllerStatus) -> Option<Kept> {
+    let bytes = serde_json::to_vec(status).ok()?;
+    Some(Kept { key: controller_key()?, part: format!("{CONTROLLER}{}", status.holder), bytes, at: status.at })
 }
 
 fn parse<T: serde::de::DeserializeOwned>(key: &WorkloadKey, bytes: &[u8]) -> Result<T, StoreError> {

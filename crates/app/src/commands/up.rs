@@ -1,12 +1,13 @@
 //! `tenantry up`: the server.
 
+mod connect;
 mod folder;
 mod settings;
 mod sources;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use tenantry_domain::unit::Span;
@@ -16,7 +17,7 @@ use tenantry_engine::ports::Clock as _;
 use tenantry_engine::ports::cluster::Lease;
 use tenantry_engine::tenants::Tenants;
 use tenantry_forecast::Settings as ForecastSettings;
-use tenantry_operator::{ConnectError, Connection, KubernetesCluster, KubernetesLease, permissions};
+use tenantry_operator::{Connection, KubernetesCluster, KubernetesLease, permissions};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -30,8 +31,6 @@ pub(crate) use settings::Up;
 
 /// Name of the lease, wherever it is.
 const LEASE: &str = "tenantry";
-/// An API server that does not answer at the start is asked again after so long.
-const KNOCK_EVERY: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
@@ -46,7 +45,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
         None => None,
     };
     let metrics = sources::sources(&settings)?;
-    let Some(connection) = connect(&settings, &mut ends).await? else { return Ok(ExitCode::SUCCESS) };
+    let Some(connection) = connect::connect(&settings, &store, &mut ends).await? else { return Ok(ExitCode::SUCCESS) };
     info!(url = connection.url, version = connection.version, "Kubernetes answers");
     check_rights(&connection, &settings, &notices).await;
     let clock = Arc::new(SystemClock);
@@ -128,7 +127,8 @@ fn lease_name(mode: Mode) -> String {
 }
 
 fn log(settings: &Resolved) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&settings.log)
+    // What Kubernetes' client says of a failed request, every caller says with what it was about.
+    let filter = EnvFilter::try_new(format!("kube_client::client::builder=off,{}", settings.log))
         .with_context(|| format!("`{}` is no log filter; try `info`", settings.log))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let set = match settings.log_format {
@@ -138,26 +138,6 @@ fn log(settings: &Resolved) -> anyhow::Result<()> {
         LogFormat::Json => builder.json().try_init(),
     };
     set.map_err(|error| anyhow::anyhow!("the log could not be set up: {error}"))
-}
-
-/// Connects; a server that does not answer yet is waited for, and a signal ends the waiting.
-async fn connect(
-    settings: &Resolved,
-    ends: &mut [tokio::signal::unix::Signal; 2],
-) -> anyhow::Result<Option<Connection>> {
-    loop {
-        match Connection::open(&settings.kubernetes).await {
-            Ok(connection) => return Ok(Some(connection)),
-            Err(error @ ConnectError::Configuration { .. }) => return Err(error.into()),
-            Err(error) => warn!(%error, "trying again"),
-        }
-        let [terminated, interrupted] = ends;
-        tokio::select! {
-            () = tokio::time::sleep(KNOCK_EVERY) => {}
-            _ = terminated.recv() => return Ok(None),
-            _ = interrupted.recv() => return Ok(None),
-        }
-    }
 }
 
 fn options(settings: &Resolved, notices: Notices) -> anyhow::Result<Options> {

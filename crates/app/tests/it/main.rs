@@ -11,5 +11,6 @@
 
 mod bed;
 mod cli;
+mod folder;
 mod proof;
 mod tenantry;

@@ -4,9 +4,10 @@ use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Span;
 
-use super::{Driver, controller_key};
+use super::Driver;
 use crate::ports::store::{Kept, Retention};
 use crate::status::STATUS;
+use crate::view::controller_row;
 
 /// Old records are removed this often.
 const PRUNE_EVERY: Span = Span::from_secs(300);
@@ -48,9 +49,7 @@ impl Driver {
         if due(&mut self.upkeep.statuses_at, now, self.options.keep_status_every) {
             let mut kept = if leading { self.new_statuses(now) } else { Vec::new() };
             let status = self.status(now.since(began), leading);
-            if let (Some(key), Ok(bytes)) = (controller_key(), serde_json::to_vec(&status)) {
-                kept.push(Kept { key, part: format!("controller/{}", self.options.holder), bytes, at: now });
-            }
+            kept.extend(controller_row(&status));
             self.write(kept).await;
         }
         if !leading {
