@@ -88,7 +88,8 @@ pub(crate) enum Command {
     Resume(Resume),
     /// Watch tenants and workloads live
     #[command(
-        after_help = "Keys: up and down move, Enter opens, s sorts by the next column, / filters, Esc goes back, q ends.
+        after_help = "Keys: up and down move, Enter opens, t adds up by tenant, s sorts by the next column, / filters,
+Esc goes back, q ends.
 
 Examples:
   tenantry top

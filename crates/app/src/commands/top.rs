@@ -2,6 +2,7 @@
 
 mod draw;
 mod screen;
+mod tenants;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -88,7 +89,7 @@ pub(crate) async fn run(common: &Common, command: Top) -> anyhow::Result<ExitCod
 /// A store that does not answer.
 pub(crate) async fn plain(feed: &Feed) -> anyhow::Result<String> {
     let picture = feed.picture(None).await?;
-    let height = u16::try_from(picture.workloads.len() + picture.banner.len() + 8).unwrap_or(200).min(200);
+    let height = u16::try_from(picture.workloads.len() + picture.banner.len() + 9).unwrap_or(200).min(200);
     let mut screen = Screen::without_keys();
     screen.show(picture);
     let mut terminal = Terminal::new(TestBackend::new(PLAIN_WIDTH, height)).context("no picture could be drawn")?;
@@ -150,3 +151,6 @@ async fn show(feed: &Feed, every: Span, terminal: &mut ratatui::DefaultTerminal)
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use tenantry_domain::unit::MicroUsd;
 use tenantry_engine::status::WorkloadStatus;
 
 use super::screen::{Picture, Screen, is_troubled};
+use super::tenants::{TenantRow, alerts};
 use crate::{sizes, time};
 
 const HEAD: [&str; 10] =
@@ -17,18 +18,20 @@ const HEAD: [&str; 10] =
 pub(super) fn draw(frame: &mut Frame<'_>, screen: &mut Screen) {
     let Some(picture) = screen.picture.clone() else { return };
     let banner = u16::try_from(picture.banner.len()).unwrap_or(0);
+    let lines = head_lines(&picture);
     let [head, under, body, foot] = Layout::vertical([
-        Constraint::Length(2),
+        Constraint::Length(u16::try_from(lines.len()).unwrap_or(2)),
         Constraint::Length(if banner > 0 { banner + 1 } else { 0 }),
         Constraint::Min(3),
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    frame.render_widget(Paragraph::new(head_lines(&picture)), head);
+    frame.render_widget(Paragraph::new(lines), head);
     let lines: Vec<Line<'_>> = picture.banner.iter().map(|line| banner_line(line)).collect();
     frame.render_widget(Paragraph::new(lines), under);
     match screen.open() {
         Some(key) => opened(frame, body, &picture, &key.to_string(), screen.scrolled),
+        None if screen.by_tenant => tenant_table(frame, body, screen),
         None => table(frame, body, screen),
     }
     frame.render_widget(Paragraph::new(foot_line(screen)), foot);
@@ -75,7 +78,14 @@ fn head_lines(picture: &Picture) -> Vec<Line<'static>> {
             Line::from(text.dim())
         }
     };
-    vec![Line::from(line), second]
+    let alerts = alerts(picture);
+    let more = if alerts.len() > 1 {
+        format!("  and {} more: `tenantry status` says what to do", alerts.len() - 1)
+    } else {
+        String::new()
+    };
+    let alert = alerts.first().map(|first| Line::from(format!("! {first}{more}").red()));
+    [Line::from(line), second].into_iter().chain(alert).collect()
 }
 
 fn foot_line(screen: &Screen) -> Line<'static> {
@@ -89,9 +99,37 @@ fn foot_line(screen: &Screen) -> Line<'static> {
     let keys = if screen.open().is_some() {
         "↑↓ scroll  Esc back  q quit".to_owned()
     } else {
-        format!("↑↓ move  Enter open  s sort ({})  / filter{filter}  q quit", screen.sort.name())
+        let other = if screen.by_tenant { "workloads" } else { "tenants" };
+        format!("↑↓ move  Enter open  t {other}  s sort ({})  / filter{filter}  q quit", screen.sort.name())
     };
     Line::from(keys.dim())
+}
+
+fn tenant_table(frame: &mut Frame<'_>, area: Rect, screen: &Screen) {
+    let row = |row: TenantRow| {
+        let size =
+            if row.size == row.decided { row.size.to_string() } else { format!("{}→{}", row.size, row.decided) };
+        let troubled = Style::new().fg(if row.troubled > 0 { Color::Red } else { Color::Reset });
+        Row::new(vec![
+            Cell::from(row.tenant.to_string()),
+            Cell::from(row.workloads.to_string()),
+            Cell::from(size),
+            Cell::from(row.ready.to_string()),
+            Cell::from(row.held.to_string()),
+            Cell::from(row.troubled.to_string()).style(troubled),
+            Cell::from(row.hour_cost.map_or_else(|| "-".to_owned(), |cost| cost.to_string())),
+        ])
+    };
+    let widths = [Constraint::Min(24), Constraint::Length(10), Constraint::Length(12), Constraint::Length(8)];
+    let widths = widths.into_iter().chain([Constraint::Length(8), Constraint::Length(8), Constraint::Length(10)]);
+    let table = Table::new(screen.tenants().into_iter().map(row), widths)
+        .header(
+            Row::new(["TENANT", "WORKLOADS", "SIZE", "READY", "HELD", "TROUBLE", "COST/H"])
+                .style(Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)),
+        )
+        .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED))
+        .column_spacing(1);
+    frame.render_stateful_widget(table, area, &mut TableState::default().with_selected(screen.selected));
 }
 
 fn table(frame: &mut Frame<'_>, area: Rect, screen: &mut Screen) {

@@ -5,6 +5,8 @@ use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::time::Timestamp;
 use tenantry_engine::status::{ControllerStatus, WorkloadStatus};
 
+use super::tenants::{TenantRow, tenants};
+
 /// How things stand at one instant.
 #[derive(Debug, Clone)]
 pub(crate) struct Picture {
@@ -63,6 +65,8 @@ pub(crate) struct Screen {
     pub(crate) typing: bool,
     pub(crate) selected: usize,
     pub(crate) scrolled: u16,
+    /// Rows are tenants, not workloads.
+    pub(crate) by_tenant: bool,
     /// Nobody can press a key.
     pub(crate) still: bool,
     open: Option<WorkloadKey>,
@@ -76,7 +80,16 @@ impl Screen {
 
     pub(crate) fn show(&mut self, picture: Picture) {
         self.picture = Some(picture);
-        self.selected = self.selected.min(self.rows().len().saturating_sub(1));
+        self.selected = self.selected.min(self.count().saturating_sub(1));
+    }
+
+    /// Tenants of the workloads that pass the filter, in order.
+    pub(super) fn tenants(&self) -> Vec<TenantRow> {
+        tenants(&self.rows(), self.sort)
+    }
+
+    fn count(&self) -> usize {
+        if self.by_tenant { self.tenants().len() } else { self.rows().len() }
     }
 
     /// The workload that is open.
@@ -88,7 +101,7 @@ impl Screen {
     pub(crate) fn rows(&self) -> Vec<&WorkloadStatus> {
         let all = self.picture.iter().flat_map(|picture| &picture.workloads);
         let mut rows: Vec<&WorkloadStatus> =
-            all.filter(|status| status.key.to_string().contains(&self.filter)).collect();
+            all.filter(|status| passes(&status.key.to_string(), &self.filter)).collect();
         let size = |status: &WorkloadStatus| status.current.map_or(0, |size| size.get());
         let cost = |status: &WorkloadStatus| status.hour_cost.map_or(0, |cost| cost.0);
         match self.sort {
@@ -123,7 +136,15 @@ impl Screen {
             }
             KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') => {
-                self.selected = (self.selected + 1).min(self.rows().len().saturating_sub(1));
+                self.selected = (self.selected + 1).min(self.count().saturating_sub(1));
+            }
+            KeyCode::Char('t') if self.open.is_none() => (self.by_tenant, self.selected) = (!self.by_tenant, 0),
+            // A tenant opens as its workloads.
+            KeyCode::Enter | KeyCode::Right if self.by_tenant => {
+                if let Some(row) = self.tenants().get(self.selected) {
+                    self.filter = format!("{}/", row.tenant);
+                    (self.by_tenant, self.selected) = (false, 0);
+                }
             }
             KeyCode::Enter | KeyCode::Right => {
                 self.open = self.rows().get(self.selected).map(|status| status.key.clone());
@@ -152,6 +173,11 @@ impl Screen {
         self.selected = 0;
         Wish::Redraw
     }
+}
+
+/// A filter that names a whole tenant, as `acme/`, stands for that one; any other is looked for anywhere.
+fn passes(key: &str, filter: &str) -> bool {
+    if filter.ends_with('/') { key.starts_with(filter) } else { key.contains(filter) }
 }
 
 /// Whether a workload needs somebody.
