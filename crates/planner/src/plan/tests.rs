@@ -65,6 +65,64 @@ fn growth_with_default_behavior_is_the_larger_of_four_pods_and_double() {
     assert_eq!(size(&spec, &later), 20, "an event exactly a period old no longer counts");
 }
 
+/// From 10 with the default behavior, at exact steps of HPA's 15 s: 20, 40, 80, as the event of the step before no
+/// longer counts.
+#[test]
+fn growth_in_steps_of_a_period_doubles_each_time() {
+    let mut spec = spec(vec![rate(10)]);
+    spec.behavior = Some(Behavior::default());
+    let (mut sizes, mut events) = (vec![10], Vec::new());
+    for step in 0..3 {
+        let now = NOW + Span::from_secs(15 * step);
+        let mut snapshot = with_rate(*sizes.last().unwrap(), 0);
+        snapshot.now = now;
+        snapshot.memory.events.clone_from(&events);
+        snapshot.observations.clear();
+        observe(&mut snapshot, "rate", Reading::Total { value: Milli(900_000), at: now });
+        let Action::Scale { from, to } = sound(&spec, &snapshot).plan.action else { panic!("it grows") };
+        events.push(ScaleEvent { at: now, from, to });
+        sizes.push(to.get());
+    }
+    assert_eq!(sizes, [10, 20, 40, 80]);
+}
+
+/// With `behavior`, a past recommendation counts strictly after the cutoff; without it, at the cutoff too.
+#[test]
+fn the_edge_of_a_window_is_hpas() {
+    let past = |ago, replicas| Recommendation { at: NOW - Span::from_secs(ago), replicas: Replicas::new(replicas) };
+    let mut spec = spec(vec![rate(10)]);
+    spec.behavior = Some(Behavior::default());
+    for (ago, expected) in [(299, 8), (300, 2)] {
+        let mut snapshot = with_rate(9, 20_000);
+        snapshot.memory.recommendations = vec![past(ago, 8)];
+        let got = size(&spec, &snapshot);
+        assert_eq!(got, expected, "{ago} s ago");
+    }
+    // A window for growing keeps the lowest recent recommendation.
+    let mut behavior = Behavior::default();
+    behavior.up.stabilization = Span::from_secs(60);
+    spec.behavior = Some(behavior);
+    for (ago, expected) in [(59, 5), (60, 8)] {
+        let mut snapshot = with_rate(4, 90_000);
+        snapshot.memory.recommendations = vec![past(ago, 5)];
+        assert_eq!(size(&spec, &snapshot), expected, "{ago} s ago");
+    }
+}
+
+/// A size outside its limits is set to the limit at once: no metric, window or rate is asked.
+#[test]
+fn a_size_outside_its_limits_is_brought_back_at_once() {
+    let mut spec = spec(vec![rate(10)]);
+    spec.behavior = Some(Behavior::default());
+    spec.bounds = bounds(12, 20);
+    for (current, expected) in [(2, 12), (50, 20)] {
+        let mut unseen = with_rate(current, 0);
+        unseen.observations.clear();
+        unseen.memory.recommendations = vec![Recommendation { at: NOW, replicas: Replicas::new(current) }];
+        assert_eq!(size(&spec, &unseen), expected, "from {current}");
+    }
+}
+
 #[test]
 fn shrinking_keeps_its_rate() {
     let mut spec = spec(vec![rate(10)]);

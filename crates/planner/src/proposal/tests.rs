@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::sight::look;
-use crate::testing::{cpu, observe, pod, sample, signal, snapshot, spec, unready};
-use tenantry_domain::snapshot::Reading;
+use crate::testing::{NOW, cpu, observe, pod, sample, signal, snapshot, spec, unready};
+use tenantry_domain::snapshot::{PodPhase, PodSample, Readiness, Reading};
+use tenantry_domain::unit::Span;
 
 struct Case {
     ready: &'static [i64],
@@ -66,11 +67,58 @@ fn utilization_of_cpu_is_hpas() {
     }
 }
 
+/// Pods of which two are long ready and the third is as `change` makes it; each uses 700 of its 1000, the third `use_of`.
+fn with_third(kind: SignalKind, use_of: Option<i64>, change: impl FnOnce(&mut PodState, &mut PodSample)) -> u32 {
+    let target = Target::Utilization(50);
+    let unit = if kind == SignalKind::Memory { 1000 } else { 1 };
+    let spec = spec(vec![signal("cpu", kind, target)]);
+    let (mut third, mut measured) = (pod(2), sample(2, use_of.unwrap_or(0) * unit));
+    change(&mut third, &mut measured);
+    let mut snapshot = snapshot(3, vec![pod(0), pod(1), third]);
+    let mut samples = vec![sample(0, 700 * unit), sample(1, 700 * unit)];
+    samples.extend(use_of.map(|_| measured));
+    observe(&mut snapshot, "cpu", Reading::Pods(samples));
+    let (views, _) = look(&spec, &snapshot);
+    propose(&views[0], &snapshot, Replicas::new(3), Tolerance::of(&spec)).unwrap().get()
+}
+
+/// HPA's `groupPods`, case by case. Counted, the third pod's use asks for 6; as unready it counts as 0 and 3 are
+/// enough (1400 of 3000 is 46 %, inside the tolerance); ignored, the other two ask for 3 as well; missing is 0 too.
 #[test]
-fn memory_counts_pods_that_do_not_serve() {
-    // There is no readiness test for memory: the unready pod's 900 of 1000 counts as used.
-    let case = case(&[300_000, 300_000], 0, 0, 2, 50, 2);
-    check(&case, SignalKind::Memory, Target::Utilization(50));
+fn which_pods_count_is_hpas() {
+    let ago = |secs| Some(NOW - Span::from_secs(secs));
+    let since = |ready, secs| Some(Readiness { ready, changed_at: NOW - Span::from_secs(secs) });
+    type Change = fn(&mut PodState, &mut PodSample);
+    let same: Change = |_, _| ();
+    let counted = |use_of, change: &dyn Fn(&mut PodState, &mut PodSample)| {
+        (with_third(SignalKind::Cpu, use_of, change) > 3, with_third(SignalKind::Memory, use_of, change) > 3)
+    };
+    let all = Some(1300);
+    assert_eq!(counted(all, &same), (true, true), "long ready");
+    assert_eq!(counted(None, &same), (false, false), "missing while growing: nothing");
+    assert_eq!(counted(all, &|pod, _| pod.deleted = true), (false, false), "deleted");
+    assert_eq!(counted(all, &|pod, _| pod.phase = PodPhase::Terminal), (false, false), "failed or done");
+    assert_eq!(counted(all, &|pod, _| pod.phase = PodPhase::Pending), (false, false), "pending");
+    // From here on only cpu asks for readiness.
+    assert_eq!(counted(all, &|pod, _| pod.readiness = None), (false, true), "no condition");
+    assert_eq!(counted(all, &|pod, _| pod.started_at = None), (false, true), "no start");
+    let young = |ready, changed, window| {
+        move |pod: &mut PodState, sample: &mut PodSample| {
+            (pod.started_at, pod.readiness) = (ago(299), since(ready, changed));
+            sample.window = Span::from_secs(window);
+        }
+    };
+    assert_eq!(counted(all, &young(false, 200, 30)), (false, true), "young and not ready");
+    assert_eq!(counted(all, &young(true, 35, 30)), (true, true), "young, its window begins when it was ready");
+    assert_eq!(counted(all, &young(true, 34, 30)), (false, true), "young, its window reaches back before that");
+    let old = |ready, started: u64, changed| {
+        move |pod: &mut PodState, _: &mut PodSample| {
+            (pod.started_at, pod.readiness) = (ago(started), since(ready, changed));
+        }
+    };
+    assert_eq!(counted(all, &old(true, 300, 10)), (true, true), "300 s old: readiness is enough");
+    assert_eq!(counted(all, &old(false, 400, 371)), (false, true), "it never was ready");
+    assert_eq!(counted(all, &old(false, 400, 370)), (true, true), "it was ready once, and is so no longer");
 }
 
 #[test]
