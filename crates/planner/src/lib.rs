@@ -7,6 +7,7 @@
 //! INVARIANT(pure): the same spec and snapshot give the same plan, byte for byte.
 
 mod behavior;
+pub mod contest;
 mod explain;
 mod guard;
 mod lint;

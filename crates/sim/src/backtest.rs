@@ -1,0 +1,220 @@
+//! Recorded load against every policy: what each would have cost, and what it would have failed.
+//!
+//! The world has steps of 15 s. Between samples of a trace the load is interpolated, with a seeded fluctuation. A ready
+//! replica carries its capacity; a started one is paid for at once and serves after the start-up delay; one that is
+//! taken away goes at once. Policies see the load of the step before (a scrape of 15 s), and decide at every step. A
+//! request is outside the objective when the load of its step is over what the ready replicas carry: in a shortage a
+//! queue forms before all of them. What is not served is not carried on into later steps.
+//!
+//! The second half is scored; the first is for learning. Load is counted in replicas, load over capacity.
+//!
+//! INVARIANT(past): but for the ones that say so by name, no policy sees anything after the step it decides in.
+
+mod oracle;
+mod peers;
+mod policy;
+mod report;
+mod score;
+mod trace;
+
+use serde::{Deserialize, Serialize};
+use tenantry_planner::contest::Pool;
+
+pub use oracle::{Optimum, optimum};
+pub use policy::Policy;
+pub use report::{Figures, LeftOut, Report, Row, Summary};
+pub use score::Tally;
+pub use trace::{Between, Refused, Trace};
+
+/// Seconds in a step.
+pub const STEP_SECS: u32 = 15;
+/// Steps in a minute, an hour and a day.
+pub(crate) const MINUTE: usize = 4;
+pub(crate) const HOUR: usize = 240;
+pub(crate) const DAY: usize = 5760;
+
+/// What the world is like.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct World {
+    /// Seconds until a started replica serves.
+    pub startup_delay_secs: u32,
+    /// Load that a ready replica carries; without it, such that the trace's 99.9 % quantile needs 30 replicas.
+    pub replica_capacity: Option<f64>,
+    /// Share of requests that may be outside the objective.
+    pub error_budget: f64,
+    /// HPA's target, a share of the capacity.
+    pub hpa_target: f64,
+    /// Least replicas.
+    pub min_replicas: u32,
+    /// Most replicas.
+    pub max_replicas: u32,
+    /// How the load goes between samples.
+    pub between: Between,
+    /// Standard deviation of the fluctuation between samples, relative to the load.
+    pub fluctuation: f64,
+    /// Seed of the fluctuation.
+    pub seed: u64,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            startup_delay_secs: 60,
+            replica_capacity: None,
+            error_budget: 0.01,
+            hpa_target: 0.7,
+            min_replicas: 1,
+            max_replicas: 300,
+            between: Between::Line,
+            fluctuation: 0.02,
+            seed: 1,
+        }
+    }
+}
+
+impl World {
+    /// The start-up delay in steps, rounded up.
+    #[must_use]
+    pub const fn delay(&self) -> u32 {
+        self.startup_delay_secs.div_ceil(STEP_SECS)
+    }
+
+    /// Every assumption, in words.
+    #[must_use]
+    pub fn assumptions(&self) -> Vec<String> {
+        let capacity = match self.replica_capacity {
+            Some(capacity) => format!("a ready replica carries a load of {capacity}"),
+            None => "a ready replica carries a 30th of the trace's 99.9 % quantile".to_owned(),
+        };
+        let between = match self.between {
+            Between::Line => "goes in a straight line between samples",
+            Between::Hold => "stays at a sample until the next",
+        };
+        vec![
+            format!(
+                "the world has steps of {STEP_SECS} s; a policy sees the load of the step before and decides in each"
+            ),
+            format!(
+                "load {between}, times a fluctuation of {:.1} % (one standard deviation, half of it carried from a step to the next, seed {})",
+                self.fluctuation * 100.0,
+                self.seed
+            ),
+            capacity,
+            format!(
+                "a started replica is paid for at once and serves after {} s; one that is taken away goes at once",
+                self.delay() * STEP_SECS
+            ),
+            format!("sizes are {} to {} replicas", self.min_replicas, self.max_replicas),
+            format!(
+                "all requests of a step whose load is over what ready replicas carry are outside the objective; {:.2} % may be",
+                self.error_budget * 100.0
+            ),
+            "load is offered load: it does not depend on how it was served".to_owned(),
+            "the second half of a trace is scored; policies learn on the first".to_owned(),
+            "an incident is a run of minutes with requests outside the objective".to_owned(),
+        ]
+    }
+}
+
+/// Runs a policy through `demand`, in replicas; scores the halves before and from `half` on apart.
+pub(crate) fn run(policy: &mut dyn Policy, demand: &[f64], half: usize, world: &World) -> [Tally; 2] {
+    let first = demand.first().copied().unwrap_or(1.0);
+    let mut pool = Pool::new(bounded(world, policy::whole(first) + 1), world.delay());
+    let mut tallies = [Tally::default(), Tally::default()];
+    let [before, after] = &mut tallies;
+    let mut seen = first;
+    for (step, load) in demand.iter().enumerate() {
+        pool.pass();
+        let size = pool.size();
+        if step > 0 {
+            pool.resize(bounded(world, policy.size(step, seen, &pool)));
+        }
+        let change = i64::from(pool.size()) - i64::from(size);
+        let tally = if step < half { &mut *before } else { &mut *after };
+        tally.add(step, &pool, *load, change);
+        seen = *load;
+    }
+    tallies
+}
+
+fn bounded(world: &World, size: u32) -> u32 {
+    size.clamp(world.min_replicas, world.max_replicas.max(world.min_replicas))
+}
+
+/// Runs every policy asked for through a trace.
+///
+/// # Errors
+/// [`Refused`] when the trace is too short, or holds nothing to scale by.
+pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Vec<Row>, Refused> {
+    let demand = trace.demand(world)?;
+    let half = demand.steps.len() / 2;
+    let scored = demand.steps.get(half..).unwrap_or_default();
+    let best = optimum(scored, f64::from(world.delay()), world.max_replicas, world.error_budget);
+    let mut rows = Vec::new();
+    for name in asked {
+        let (tally, setting) = match name {
+            PolicyName::Oracle => (best.tally(scored), "knows the future".to_owned()),
+            _ => policy::compete(*name, &demand, half, world),
+        };
+        rows.push(Row::new(*name, &trace.name, setting, &tally, &best));
+    }
+    Ok(rows)
+}
+
+/// The policies, as they are named in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyName {
+    /// A size for the 99.9 % quantile of the first half.
+    Fixed,
+    /// Kubernetes' HPA with its defaults.
+    Hpa,
+    /// HPA at the cheapest target and stabilization that held the budget on the first half.
+    HpaTuned,
+    /// The same chosen on the scored half itself, which nobody can do.
+    HpaHindsight,
+    /// KEDA's external metric behind HPA.
+    Keda,
+    /// Sizes by the hour, learned from the first half.
+    Scheduled,
+    /// AWS predictive scaling as documented, with target tracking beside it.
+    AwsPredictive,
+    /// Ours.
+    Tenantry,
+    /// The clairvoyant optimum at the same budget.
+    Oracle,
+}
+
+impl PolicyName {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 9] = [
+        Self::Fixed,
+        Self::Hpa,
+        Self::HpaTuned,
+        Self::HpaHindsight,
+        Self::Keda,
+        Self::Scheduled,
+        Self::AwsPredictive,
+        Self::Tenantry,
+        Self::Oracle,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Hpa => "hpa",
+            Self::HpaTuned => "hpa-tuned",
+            Self::HpaHindsight => "hpa-hindsight",
+            Self::Keda => "keda",
+            Self::Scheduled => "scheduled",
+            Self::AwsPredictive => "aws-predictive",
+            Self::Tenantry => "tenantry",
+            Self::Oracle => "oracle",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
