@@ -20,10 +20,11 @@ use crate::id::{NameError, RegionName, TenantId, TierName};
 #[derive(Debug, Clone)]
 pub struct Document {
     key: DocumentKey,
-    body: Value,
+    // Shared, as documents are laid over others and kept beside them by the ten thousand.
+    body: Arc<Value>,
     source: Arc<str>,
     /// Line and column of each field, by its dotted name.
-    places: BTreeMap<String, (u32, u32)>,
+    places: Arc<BTreeMap<String, (u32, u32)>>,
     /// The text, while it is at hand.
     text: Option<Arc<str>>,
     /// Made once, when it is first asked for.
@@ -64,7 +65,7 @@ impl Document {
             wrong.iter().map(|wrong| wrong.field.split_inclusive(']').next().unwrap_or_default()).collect();
         fields.dedup();
         for field in fields.into_iter().rev() {
-            remove(&mut rest.body, field);
+            remove(Arc::make_mut(&mut rest.body), field);
         }
         rest
     }
@@ -87,9 +88,9 @@ impl Document {
         })?;
         let document = Self {
             key,
-            body: stored.body,
+            body: Arc::new(stored.body),
             source: stored.source.into(),
-            places: stored.places,
+            places: Arc::new(stored.places),
             text: None,
             digest: OnceLock::new(),
         };
@@ -105,7 +106,7 @@ impl Document {
 
     /// Its fields.
     #[must_use]
-    pub const fn body(&self) -> &Value {
+    pub fn body(&self) -> &Value {
         &self.body
     }
 
@@ -128,7 +129,8 @@ impl Document {
     /// As text to store: fields, and where each stood.
     #[must_use]
     pub fn to_stored(&self) -> String {
-        let stored = Stored { source: self.source.to_string(), body: self.body.clone(), places: self.places.clone() };
+        let (body, places) = (Value::clone(&self.body), BTreeMap::clone(&self.places));
+        let stored = Stored { source: self.source.to_string(), body, places };
         // Plain data with text for keys always has a form as JSON; what is empty is refused when it is read.
         serde_json::to_string(&stored).unwrap_or_default()
     }
@@ -200,7 +202,7 @@ impl Document {
     }
 
     pub(crate) fn typed(&self) -> Result<Body, Problems> {
-        Body::deserialize(&self.body).map_err(|error| {
+        Body::deserialize(self.body.as_ref()).map_err(|error| {
             let mut problem = self.locate("");
             problem.message = error.to_string();
             Problems(vec![problem])
@@ -303,7 +305,8 @@ impl Reader<'_> {
         let mut places = BTreeMap::new();
         note_places("", body, &mut places);
         let (source, text) = (Arc::from(self.source), Some(Arc::from(self.text)));
-        Some(Document { key, body: fields, source, places, text, digest: OnceLock::new() })
+        let (body, places) = (Arc::new(fields), Arc::new(places));
+        Some(Document { key, body, source, places, text, digest: OnceLock::new() })
     }
 }
 

@@ -92,7 +92,9 @@ impl Tenants {
         if how.partial {
             bad.extend(foreign.iter().map(|(key, owner)| (key.clone(), vec![format!("it is written by {owner}")])));
         }
-        lay(&mut found, &documents, &removed, &bad);
+        if differs {
+            lay(&mut found, &documents, &removed, &bad);
+        }
         if !how.partial && !drafts.is_empty() {
             return Err(all_problems(&found, &before, &mut drafts, problems).into());
         }

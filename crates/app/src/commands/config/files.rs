@@ -1,5 +1,6 @@
 //! Documents on the disk.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -42,7 +43,11 @@ fn folder(path: &Path, files: &mut Vec<File>) -> anyhow::Result<()> {
         if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
-        let kind = std::fs::metadata(&inner).with_context(|| format!("{} cannot be read", inner.display()))?;
+        let unreadable = || format!("{} cannot be read", inner.display());
+        let listed = entry.file_type().with_context(unreadable)?;
+        // Only a link has to be followed to know what it is.
+        let kind =
+            if listed.is_symlink() { std::fs::metadata(&inner).with_context(unreadable)?.file_type() } else { listed };
         if kind.is_dir() {
             folder(&inner, files)?;
         } else if inner.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known)) {
@@ -54,11 +59,14 @@ fn folder(path: &Path, files: &mut Vec<File>) -> anyhow::Result<()> {
 
 fn read(path: &Path) -> anyhow::Result<File> {
     let shown = path.display().to_string();
-    let size = std::fs::metadata(path).with_context(|| format!("{shown} cannot be read"))?.len();
+    let unreadable = || format!("{shown} cannot be read");
+    let mut file = std::fs::File::open(path).with_context(unreadable)?;
+    let size = file.metadata().with_context(unreadable)?.len();
     if size > BYTES_MAX {
         bail!("{shown} has {size} bytes, more than any configuration has");
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("{shown} cannot be read"))?;
+    let mut text = String::with_capacity(usize::try_from(size).unwrap_or(0));
+    file.read_to_string(&mut text).with_context(unreadable)?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     Ok(File { source: shown, stem, text })
 }
