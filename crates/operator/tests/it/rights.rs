@@ -1,7 +1,10 @@
 //! The shipped role: everything works with it, and nothing else does.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::authorization::v1::SelfSubjectRulesReview;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -96,5 +99,49 @@ async fn the_shipped_role_is_enough_and_no_more() {
     is_forbidden(Api::<ConfigMap>::all(client.clone()).list(&ListParams::default()).await);
     let pods: Api<Pod> = Api::namespaced(client.clone(), &bed.namespace);
     is_forbidden(pods.delete("any", &DeleteParams::default()).await);
+    assert_eq!(all_rights(&client, &bed.namespace).await, RIGHTS);
+    let own = all_rights(&client, "tenantry").await;
+    let more: Vec<&str> = own.lines().filter(|line| !RIGHTS.contains(line)).collect();
+    assert_eq!(more, ["coordination.k8s.io/leases: create get update"]);
     bed.end().await;
+}
+
+/// All that the shipped role allows in any namespace; what Kubernetes allows everyone about themselves is left out.
+const RIGHTS: &str = "\
+apps/deployments/scale: get patch
+apps/deployments: list watch
+apps/replicasets/scale: get patch
+apps/replicasets: list watch
+apps/statefulsets/scale: get patch
+apps/statefulsets: list watch
+autoscaling/horizontalpodautoscalers: list watch
+events.k8s.io/events: create patch
+keda.sh/scaledobjects: list watch
+metrics.k8s.io/pods: list
+pods: list watch";
+
+/// Every right in a namespace, as the API server itself adds them up.
+async fn all_rights(client: &Client, namespace: &str) -> String {
+    let asked = json!({ "spec": { "namespace": namespace } });
+    let asked: SelfSubjectRulesReview = serde_json::from_value(asked).unwrap();
+    let told = Api::all(client.clone()).create(&PostParams::default(), &asked).await.unwrap().status.unwrap();
+    assert!(!told.incomplete, "{told:?}");
+    let mut rights: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for rule in told.resource_rules {
+        for group in rule.api_groups.into_iter().flatten() {
+            for resource in rule.resources.iter().flatten() {
+                let name = if group.is_empty() { resource.clone() } else { format!("{group}/{resource}") };
+                rights.entry(name).or_default().extend(rule.verbs.iter().cloned());
+            }
+        }
+    }
+    rights.retain(|name, _| {
+        !name.starts_with("authorization.k8s.io/self") && !name.starts_with("authentication.k8s.io/self")
+    });
+    let line = |(name, verbs): (String, BTreeSet<String>)| {
+        format!("{name}: {}", verbs.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    let mut lines: Vec<String> = rights.into_iter().map(line).collect();
+    lines.sort();
+    lines.join("\n")
 }
