@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use tenantry_domain::id::{TenantId, WorkloadKey};
 use tenantry_domain::unit::Span;
 
-use crate::commands::{config, demo, simulate, up};
+use crate::commands::{backtest, config, demo, simulate, up};
 use crate::output::Format;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
@@ -13,6 +13,7 @@ use crate::output::Format;
 #[command(name = "tenantry", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "First steps:
   tenantry demo                                  a dozen tenants in a simulated world, with HPA beside it
+  tenantry backtest --trace load.csv             what each way of scaling would have cost on your own load
   tenantry config validate tenants/              check documents
   tenantry config apply tenants/ -m 'first'      declare them
   tenantry up --mode observe --prometheus URL    watch a real cluster and write nothing
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Up(Box<up::Up>),
     /// Show a dozen simulated tenants being scaled, beside HPA
     Demo(demo::Demo),
+    /// Replay recorded load against every way of scaling: cost and incidents before anything is switched on
+    Backtest(Box<backtest::Backtest>),
     /// Run histories from files: load, faults, and what must come of them
     Simulate(simulate::Simulate),
     /// Declare what tenants get: validate, apply, explain, history, rollback

@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+pub(crate) mod backtest;
 pub(crate) mod config;
 pub(crate) mod demo;
 mod errors;
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Up(up) => up::run(&common, *up).await,
         Command::Demo(demo) => demo::run(demo).await,
+        Command::Backtest(command) => backtest::run(&common, *command).await,
         Command::Simulate(command) => simulate::run(&common, command).await,
         Command::Errors { code } => errors::run(&common, code.as_deref()),
         Command::Config(command) => config::run(&common, command).await,

@@ -1,6 +1,6 @@
 //! Answers as a table, JSON or YAML.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -17,6 +17,8 @@ pub(crate) enum Format {
     Json,
     /// For programs and people.
     Yaml,
+    /// A page for a browser, from `backtest`.
+    Html,
 }
 
 /// Says `value` in a form; `table` makes the one for people.
@@ -31,6 +33,7 @@ pub(crate) fn render<T: Serialize>(
     match format {
         Format::Table => Ok(table(value)),
         Format::Json => serde_json::to_string_pretty(value).context("the answer cannot be written as JSON"),
+        Format::Html => bail!("only `tenantry backtest` has an answer as HTML; ask for table, json or yaml"),
         Format::Yaml => {
             let text = serde_saphyr::to_string(value).context("the answer cannot be written as YAML")?;
             Ok(text.trim_end().to_owned())

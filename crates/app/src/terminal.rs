@@ -33,3 +33,15 @@ pub(crate) fn clear() {
         print!("\x1b[2J\x1b[H");
     }
 }
+
+/// Shows how far long work is, on one line of a person's terminal; elsewhere nothing.
+pub(crate) fn progress(text: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K{text}");
+    }
+}
+
+/// Clears the line of [`progress`].
+pub(crate) fn progress_ends() {
+    progress("");
+}

@@ -1,0 +1,202 @@
+//! `tenantry backtest`: what each way of scaling would have cost on recorded load, before anything is switched on.
+
+mod html;
+mod load;
+mod show;
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use tenantry_domain::config::{Document, Layers};
+use tenantry_domain::unit::Span;
+use tenantry_sim::backtest::{Between, LeftOut, PolicyName, Refused, Report, Row, Trace, World, replay};
+
+use crate::cli::Common;
+use crate::output::{self, Format};
+use crate::terminal;
+
+/// What to replay, in which world.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tenantry backtest --trace load.csv
+  tenantry backtest --trace traces/ --error-budget 0.5% -o json > report.json
+  tenantry backtest --trace traces/ -o html > report.html
+  tenantry backtest --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[1m]))' \\
+      --from 2026-10-01T00:00:00Z --to 2026-10-15T00:00:00Z
+  tenantry backtest --trace load.csv --config tenants/acme.yaml --replica-capacity 70 --policy hpa,tenantry,oracle
+
+A trace is CSV with a column `timestamp` (RFC 3339, or seconds or milliseconds since 1970) and one of values; the first
+value column is the load. The second half is scored. Every assumption is told in the report. Ends with 0 when at least
+one trace was replayed.")]
+pub(crate) struct Backtest {
+    /// Recorded load: CSV files, or folders of them
+    #[arg(long, value_name = "FILE|DIR", num_args = 1.., required_unless_present = "prometheus")]
+    trace: Vec<PathBuf>,
+    /// Take the load from a server of Prometheus' query API
+    #[arg(long, value_name = "URL", requires_all = ["query", "from", "to"])]
+    prometheus: Option<String>,
+    /// What to ask it; each series of the answer is a trace
+    #[arg(long, value_name = "PROMQL", requires = "prometheus")]
+    query: Option<String>,
+    /// From when
+    #[arg(long, value_name = "TIME", requires = "prometheus")]
+    from: Option<jiff::Timestamp>,
+    /// Until when
+    #[arg(long, value_name = "TIME", requires = "prometheus")]
+    to: Option<jiff::Timestamp>,
+    /// Resolution of what is asked from Prometheus
+    #[arg(long, value_name = "SPAN", default_value = "1m", requires = "prometheus")]
+    step: Span,
+    /// A tenant's document: its limits hold, and its cpu threshold is HPA's target
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Which policies, by comma: fixed, hpa, hpa-tuned, hpa-hindsight, keda, scheduled, aws-predictive, tenantry, oracle [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = policy)]
+    policy: Vec<PolicyName>,
+    /// How long a started replica takes to serve
+    #[arg(long, value_name = "SPAN", default_value = "60s")]
+    startup_delay: Span,
+    /// Load that a ready replica carries at the service level; `auto` has 30 replicas carry the 99.9 % quantile
+    #[arg(long, value_name = "LOAD|auto", default_value = "auto", value_parser = capacity)]
+    replica_capacity: Capacity,
+    /// Share of requests that may be outside the objective, such as `1%` or `0.005`
+    #[arg(long, value_name = "SHARE", default_value = "1%", value_parser = share)]
+    error_budget: f64,
+    /// How load goes between samples: `line`, or `hold` for steps
+    #[arg(long, value_name = "HOW", default_value = "line", value_parser = between)]
+    between: Between,
+    /// Fluctuation between samples, one standard deviation relative to the load
+    #[arg(long, value_name = "SHARE", default_value = "2%", value_parser = share)]
+    fluctuation: f64,
+    /// Seed of the fluctuation
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+/// Load that a replica carries, where it is declared.
+#[derive(Debug, Clone, Copy)]
+struct Capacity(Option<f64>);
+
+fn capacity(text: &str) -> Result<Capacity, String> {
+    if text == "auto" {
+        return Ok(Capacity(None));
+    }
+    match text.parse::<f64>() {
+        Ok(load) if load > 0.0 && load.is_finite() => Ok(Capacity(Some(load))),
+        _ => Err("it is `auto`, or a load above zero".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let (number, unit) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 0.01));
+    match number.trim().parse::<f64>() {
+        Ok(share) if (0.0..1.0).contains(&(share * unit)) => Ok(share * unit),
+        _ => Err("it is a share such as `1%` or `0.01`, from 0 to under 1".to_owned()),
+    }
+}
+
+fn between(text: &str) -> Result<Between, String> {
+    match text {
+        "line" => Ok(Between::Line),
+        "hold" => Ok(Between::Hold),
+        _ => Err("it is `line` or `hold`".to_owned()),
+    }
+}
+
+fn policy(text: &str) -> Result<PolicyName, String> {
+    let known = || PolicyName::ALL.map(PolicyName::as_str).join(", ");
+    PolicyName::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| format!("there are {}", known()))
+}
+
+/// Replays every trace; a folder goes on without those that cannot be.
+pub(crate) async fn run(common: &Common, asked: Backtest) -> anyhow::Result<ExitCode> {
+    let world = world(&asked)?;
+    let mut policies = if asked.policy.is_empty() { PolicyName::ALL.to_vec() } else { asked.policy.clone() };
+    policies.sort_unstable();
+    policies.dedup();
+    let (traces, unread) = match &asked.prometheus {
+        Some(url) => (load::ask(url, &asked).await?, Vec::new()),
+        None => load::read(&asked.trace)?,
+    };
+    let (rows, refused) = replay_all(&traces, &world, &policies);
+    let left_out: Vec<LeftOut> = unread.into_iter().chain(refused).collect();
+    if rows.is_empty() {
+        let reasons: Vec<String> = left_out.iter().map(|one| format!("  {}: {}", one.trace, one.reason)).collect();
+        bail!("no trace could be replayed\n{}", reasons.join("\n"));
+    }
+    let report = Report::new(rows, left_out, &world);
+    if common.output == Format::Html {
+        terminal::say(&html::page(&report, &world));
+    } else {
+        output::say(common.output, &report, show::table)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn world(asked: &Backtest) -> anyhow::Result<World> {
+    let mut world = World {
+        startup_delay_secs: u32::try_from(asked.startup_delay.as_millis() / 1000)
+            .context("the start-up delay is too long")?,
+        replica_capacity: asked.replica_capacity.0,
+        error_budget: asked.error_budget,
+        between: asked.between,
+        fluctuation: asked.fluctuation,
+        seed: asked.seed,
+        ..World::default()
+    };
+    if let Some(path) = &asked.config {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(|| format!("{shown} cannot be read"))?;
+        let document = Document::parse(&shown, &text, path.file_stem().and_then(|stem| stem.to_str()))?;
+        let effective = Layers::default().resolve(&document)?;
+        let number = |path: &str| effective.value().pointer(path).and_then(serde_json::Value::as_u64);
+        let replicas = |path: &str| number(path).and_then(|number| u32::try_from(number).ok());
+        world.min_replicas = replicas("/autoscaling/min_replicas").unwrap_or(world.min_replicas).max(1);
+        world.max_replicas = replicas("/autoscaling/max_replicas").unwrap_or(world.max_replicas);
+        if let Some(percent) = replicas("/autoscaling/metrics/cpu_threshold") {
+            world.hpa_target = f64::from(percent.clamp(1, 100)) / 100.0;
+        }
+    }
+    Ok(world)
+}
+
+/// All traces on all cores, with their progress.
+fn replay_all(traces: &[Trace], world: &World, policies: &[PolicyName]) -> (Vec<Row>, Vec<LeftOut>) {
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let found: Mutex<Vec<(usize, Result<Vec<Row>, Refused>)>> = Mutex::new(Vec::new());
+    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(traces.len().max(1));
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(trace) = traces.get(place) else { break };
+                    let rows = replay(trace, world, policies);
+                    found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, rows));
+                    let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                    terminal::progress(&format!("backtest: {done} of {} traces, {}", traces.len(), trace.name));
+                }
+            });
+        }
+    });
+    terminal::progress_ends();
+    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    found.sort_by_key(|(place, _)| *place);
+    let (mut rows, mut left_out) = (Vec::new(), Vec::new());
+    for (place, result) in found {
+        match result {
+            Ok(mut of_trace) => rows.append(&mut of_trace),
+            Err(refused) => left_out.push(LeftOut {
+                trace: traces.get(place).map(|trace| trace.name.clone()).unwrap_or_default(),
+                reason: refused.to_string(),
+            }),
+        }
+    }
+    (rows, left_out)
+}
