@@ -169,7 +169,7 @@ fn world(asked: &Backtest) -> anyhow::Result<World> {
 /// All traces on all cores, with their progress.
 fn replay_all(traces: &[Trace], world: &World, policies: &[PolicyName]) -> (Vec<Row>, Vec<LeftOut>) {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let found: Mutex<Vec<(usize, Result<Vec<Row>, Refused>)>> = Mutex::new(Vec::new());
+    let found = Mutex::new(Vec::<(usize, Result<Vec<Row>, Refused>)>::new());
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(traces.len().max(1));
     thread::scope(|scope| {
         for _ in 0..cores {
