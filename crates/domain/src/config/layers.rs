@@ -145,10 +145,13 @@ impl Layers {
         let mut values = Vec::new();
         leaves("", &effective.value, &mut values);
         let set: BTreeSet<&str> = values.iter().map(|(field, _)| field.as_str()).collect();
+        let own = effective.body.autoscaling.clone().unwrap_or_default();
+        let cpu = super::workloads::assumed_cpu(&effective.tenant, &own).map(|percent| percent.to_string());
         let built_in: Vec<(String, String)> = super::workloads::BUILT_IN
-            .iter()
+            .into_iter()
+            .chain(cpu.as_deref().map(|percent| ("autoscaling.metrics.cpu_threshold", percent)))
             .filter(|(field, _)| !set.contains(field))
-            .map(|(field, value)| ((*field).to_owned(), (*value).to_owned()))
+            .map(|(field, value)| (field.to_owned(), value.to_owned()))
             .collect();
         values.extend(built_in);
         values.sort();

@@ -150,6 +150,9 @@ fn each_value_names_the_layer_file_and_line_that_set_it() {
         autoscaling.strategy = predictive [tier gold tiers/gold.yaml:5]
         autoscaling.take_over = false [built-in]"#]]
     .assert_eq(&lines.join("\n"));
+    let bare = parse("tenant_config:\n  workloads: { api: {} }\n").unwrap();
+    let cpu = layers().explain(&bare, Some("autoscaling.metrics")).unwrap();
+    assert_eq!((cpu.len(), &*cpu[0].field, &*cpu[0].value), (1, "autoscaling.metrics.cpu_threshold", "80"));
     let unknown = layers().explain(&parse(FULL).unwrap(), Some("autoscaling.min_replica")).unwrap_err();
     expect!["acme.yaml: autoscaling.min_replica: it is not set by any layer, and has no built-in value\n   help: did you mean `autoscaling.min_replicas`?"]
         .assert_eq(&unknown.to_string());

@@ -121,6 +121,18 @@ fn signals(key: &WorkloadKey, own: &Autoscaling, notes: &mut Vec<String>) -> Vec
     signals
 }
 
+/// The target for processor time that workloads have because nothing is declared that speaks for their load.
+pub(crate) fn assumed_cpu(tenant: &TenantId, own: &Autoscaling) -> Option<u32> {
+    let key = WorkloadKey { tenant: tenant.clone(), workload: WorkloadName::new("any").ok()? };
+    let declared = own.metrics.as_ref().is_some_and(|metrics| metrics.cpu_threshold.is_some());
+    match signals(&key, own, &mut Vec::new()).as_slice() {
+        [SignalSpec { kind: SignalKind::Cpu, query: None, target: Target::Utilization(percent), .. }] if !declared => {
+            own.signals.as_ref().is_none_or(std::collections::BTreeMap::is_empty).then_some(*percent)
+        }
+        _ => None,
+    }
+}
+
 fn signal(name: &str, kind: SignalKind, query: Option<String>, target: Target) -> Option<SignalSpec> {
     Some(SignalSpec { name: SignalName::new(name).ok()?, kind, query, target, measures_at_zero: false })
 }
