@@ -81,7 +81,7 @@ fn of_controllers(controllers: &[ControllerStatus], now: Timestamp) -> Vec<Probl
     let problem =
         |about: &str, what: String, to_do: &str| Problem { what, about: about.to_owned(), to_do: to_do.to_owned() };
     if controllers.is_empty() {
-        problems.push(problem("server", "no server has ever run on this store".to_owned(), "start one: `tenantry up`"));
+        problems.push(problem("server", "no server runs on this store".to_owned(), "start one: `tenantry up`"));
     }
     for controller in controllers {
         let about = format!("controller {}", controller.holder);

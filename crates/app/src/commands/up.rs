@@ -16,8 +16,10 @@ use tenantry_engine::lease::StoreLease;
 use tenantry_engine::ports::Clock as _;
 use tenantry_engine::ports::cluster::Lease;
 use tenantry_engine::tenants::Tenants;
+use tenantry_engine::view;
 use tenantry_forecast::Settings as ForecastSettings;
 use tenantry_operator::{Connection, KubernetesCluster, KubernetesLease, permissions};
+use tenantry_store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -45,7 +47,10 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
         None => None,
     };
     let metrics = sources::sources(&settings)?;
-    let Some(connection) = connect::connect(&settings, &store, &mut ends).await? else { return Ok(ExitCode::SUCCESS) };
+    let Some(connection) = connect::connect(&settings, &store, &mut ends).await? else {
+        forget(&store, &settings.holder).await;
+        return Ok(ExitCode::SUCCESS);
+    };
     info!(url = connection.url, version = connection.version, "Kubernetes answers");
     check_rights(&connection, &settings, &notices).await;
     let clock = Arc::new(SystemClock);
@@ -90,9 +95,17 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     }
     info!("ending: what was learned is kept, and the lease given up");
     driver.stop().await;
+    forget(&store, &settings.holder).await;
     drop(watching);
     store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who was killed is missed by `tenantry status`; who has ended is not.
+async fn forget(store: &Store, holder: &str) {
+    if let Err(error) = view::drop_controller(store, holder, SystemClock.now()).await {
+        warn!(%error, "what `tenantry status` shows is old");
+    }
 }
 
 /// Says at once what will not work for want of a right, and keeps saying it in the status.

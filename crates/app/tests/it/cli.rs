@@ -438,7 +438,7 @@ fn what_is_not_there_yet_is_told_with_what_to_do() {
         &expect![[r#"
         store        SQLite at store.db (0.1 MiB)
         workloads    0
-        problem      server: no server has ever run on this store
+        problem      server: no server runs on this store
                      start one: `tenantry up`
         exit 3
     "#]],

@@ -88,5 +88,5 @@ fn a_watched_folder_owns_its_documents_and_takes_changes_whole() {
     let told = || tenantry.says("status");
     until("what it waits for", || told().contains("did not answer"));
     let said = told();
-    assert!(said.contains("controller one") && !said.contains("ever run"), "{said}");
+    assert!(said.contains("controller one") && !said.contains("no server"), "{said}");
 }
