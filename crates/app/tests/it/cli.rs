@@ -168,13 +168,13 @@ fn a_bad_document_changes_nothing_not_even_among_good_ones() {
         "config apply tenants -m second --partial",
         &expect![[r#"
             skipped    tenant `other` tenants/other.yaml
-                         note: tenants/other.yaml:3:32: autoscaling.min_replicas: expected a whole number, found text
-             3 |   autoscaling: { min_replicas: many }
-               |                                ^
                          note: tenants/other.yaml:2:3: tier: there is no tier `glod`
-             2 |   tier: glod
-               |   ^
-               help: did you mean `gold`?
+                          2 |   tier: glod
+                            |   ^
+                            help: did you mean `gold`?
+                         note: tenants/other.yaml:3:32: autoscaling.min_replicas: expected a whole number, found text
+                          3 |   autoscaling: { min_replicas: many }
+                            |                                ^
             changed    tenant `acme` tenants/acme.yaml (revision 2)
                          autoscaling.max_replicas: 50 → 60
             0 created, 1 changed, 1 unchanged, 1 skipped
@@ -190,6 +190,40 @@ fn a_bad_document_changes_nothing_not_even_among_good_ones() {
         exit 0
     "#]],
     );
+}
+
+#[test]
+fn what_is_bad_is_left_as_it_was_also_when_the_rest_is_pruned() {
+    let tenantry = Tenantry::new();
+    let good = "tenant_config:\n  labels: { team: audio }\n";
+    for name in ["one", "two", "three"] {
+        tenantry.write(&format!("tenants/{name}.yaml"), good);
+    }
+    tenantry.says("config apply tenants -m first");
+    tenantry.write("tenants/two.yaml", "tenant_config:\n  labls: { team: audio }\n");
+    tenantry.write("tenants/again/one.yaml", good);
+    std::fs::remove_file(tenantry.folder.path().join("tenants/three.yaml")).unwrap();
+    check(
+        &tenantry,
+        "config apply tenants -m second --partial --prune",
+        &expect![[r#"
+            skipped    tenant `two` tenants/two.yaml
+                         note: tenants/two.yaml:2:3: labls: unknown key `labls`
+                          2 |   labls: { team: audio }
+                            |   ^
+                            help: did you mean `labels`?
+            skipped    repeated tenants/one.yaml
+                         note: tenants/one.yaml:1:1: tenant `one` is declared in tenants/again/one.yaml already
+                            help: keep one of the two
+            removed    tenant `three` (revision 2)
+            0 created, 0 changed, 1 unchanged, 1 removed, 2 skipped
+            exit 3
+        "#]],
+    );
+    // What cannot be read at all may be any of those that are declared: none is taken for gone.
+    tenantry.write("tenants/two.yaml", "tenant_config: { labels: [ }\n");
+    std::fs::remove_dir_all(tenantry.folder.path().join("tenants/again")).unwrap();
+    assert!(tenantry.says("config apply tenants -m third --partial --prune").contains("1 unchanged, 1 skipped"));
 }
 
 #[test]

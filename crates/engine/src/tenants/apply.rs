@@ -84,10 +84,8 @@ impl Tenants {
         let differs = how.whole || !drafts.is_empty() || !same(&found, &documents);
         let before = if differs { Resolved::of(&found) } else { Resolved(BTreeMap::new()) };
         let mut bad: BTreeMap<DocumentKey, Vec<String>> = BTreeMap::new();
-        if how.partial {
-            problems.0.clear();
-        }
-        let removed = if how.whole { vanished(&found, &documents, &how.owner) } else { Vec::new() };
+        let twice = if how.partial { std::mem::take(&mut problems.0) } else { Vec::new() };
+        let removed = if how.whole { vanished(&found, &documents, &drafts, &how.owner) } else { Vec::new() };
         let foreign = foreign(&found, &documents, &how.owner);
         if how.partial {
             bad.extend(foreign.iter().map(|(key, owner)| (key.clone(), vec![format!("it is written by {owner}")])));
@@ -115,12 +113,13 @@ impl Tenants {
         if let Some((key, owner)) = foreign.into_iter().next().filter(|_| !how.partial) {
             return Err(TenantsError::NotOwner { key, owner });
         }
-        self.revise(&drafts, &documents, &removed, &found, &bad, how).await
+        let mut applied = skipped(&drafts, &twice, how.partial);
+        applied.extend(self.revise(&documents, &removed, &found, &bad, how).await?);
+        Ok(applied)
     }
 
     async fn revise(
         &self,
-        drafts: &[Draft],
         documents: &[Document],
         removed: &[DocumentKey],
         found: &Declarations,
@@ -128,7 +127,7 @@ impl Tenants {
         how: &Applying,
     ) -> Result<Vec<Applied>, TenantsError> {
         let mut changes = Vec::new();
-        let mut applied = skipped(drafts, how.partial);
+        let mut applied = Vec::new();
         for document in documents {
             let key = document.key();
             let head = found.heads.get(key);
@@ -215,20 +214,26 @@ fn remove(
     }
 }
 
-/// Files that could not be read, when good ones are applied all the same.
-fn skipped(drafts: &[Draft], partial: bool) -> Vec<Applied> {
+/// Files that could not be read, and those that declare again what another does, when good ones are applied all the same.
+fn skipped(drafts: &[Draft], twice: &[Problem], partial: bool) -> Vec<Applied> {
     if !partial {
         return Vec::new();
     }
-    let skipped = |draft: &Draft| Applied {
-        document: draft.document().map_or_else(|| "unreadable".to_owned(), |document| document.key().to_string()),
-        source: draft.problems().0.first().map(|problem| problem.file.clone()).unwrap_or_default(),
+    let skipped = |document: String, source: String, problems: &[Problem]| Applied {
+        document,
+        source,
         did: Did::Skipped,
         revision: None,
         changes: Vec::new(),
-        notes: draft.problems().0.iter().map(Problem::to_string).collect(),
+        notes: problems.iter().map(Problem::to_string).collect(),
     };
-    drafts.iter().map(skipped).collect()
+    let draft = |draft: &Draft| {
+        let key = draft.document().map_or_else(|| "unreadable".to_owned(), |document| document.key().to_string());
+        let source = draft.problems().0.first().map(|problem| problem.file.clone()).unwrap_or_default();
+        skipped(key, source, &draft.problems().clone().sorted().0)
+    };
+    let again = |problem: &Problem| skipped("repeated".to_owned(), problem.file.clone(), std::slice::from_ref(problem));
+    drafts.iter().map(draft).chain(twice.iter().map(again)).collect()
 }
 
 /// Documents that somebody else writes.
@@ -247,8 +252,13 @@ fn same(found: &Declarations, documents: &[Document]) -> bool {
     documents.iter().all(is_same)
 }
 
-fn vanished(found: &Declarations, documents: &[Document], owner: &Owner) -> Vec<DocumentKey> {
-    let named: BTreeSet<&DocumentKey> = documents.iter().map(Document::key).collect();
+/// What this owner declared before and no file names. A file that does not say what it is about may be any of them.
+fn vanished(found: &Declarations, documents: &[Document], drafts: &[Draft], owner: &Owner) -> Vec<DocumentKey> {
+    if drafts.iter().any(|draft| draft.document().is_none()) {
+        return Vec::new();
+    }
+    let unsound = drafts.iter().filter_map(Draft::document);
+    let named: BTreeSet<&DocumentKey> = documents.iter().chain(unsound).map(Document::key).collect();
     found
         .heads
         .iter()

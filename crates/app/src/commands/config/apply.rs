@@ -50,7 +50,8 @@ pub(super) async fn validate(common: &Common, asked: Validate) -> anyhow::Result
         match problems.0.len() {
             0 => format!("{count} {} right", if count == 1 { "document is" } else { "documents are" }),
             found => {
-                format!("{problems}\n{found} {} in {count} files", if found == 1 { "problem" } else { "problems" })
+                let files = if count == 1 { "file" } else { "files" };
+                format!("{problems}\n{found} {} in {count} {files}", if found == 1 { "problem" } else { "problems" })
             }
         }
     })?;
@@ -130,7 +131,9 @@ fn picture(applied: &[Applied], dry_run: bool) -> String {
         let shown = one.did != Did::Unchanged && (applied.len() <= 40 || matches!(one.did, Did::Skipped));
         if shown {
             let revision = one.revision.filter(|_| !dry_run).map(|number| format!(" (revision {number})"));
-            lines.push(format!("{word:<10} {} {}{}", one.document, one.source, revision.unwrap_or_default()));
+            // What is removed stands in no file.
+            let source = if one.source.is_empty() { String::new() } else { format!(" {}", one.source) };
+            lines.push(format!("{word:<10} {}{source}{}", one.document, revision.unwrap_or_default()));
         }
         if shown && one.did == Did::Changed {
             for change in one.changes.iter().take(FIELDS_SHOWN) {
@@ -147,7 +150,9 @@ fn picture(applied: &[Applied], dry_run: bool) -> String {
             }
         }
         if shown || applied.len() <= 40 {
-            lines.extend(one.notes.iter().map(|note| format!("             note: {note}")));
+            // What is wrong with a document keeps its excerpt under it.
+            let note = |note: &String| format!("             note: {}", note.replace('\n', "\n             "));
+            lines.extend(one.notes.iter().map(note));
         }
     }
     let [created, changed, unchanged, removed, skipped] = counts;
