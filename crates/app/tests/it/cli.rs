@@ -224,6 +224,14 @@ fn what_is_bad_is_left_as_it_was_also_when_the_rest_is_pruned() {
     tenantry.write("tenants/two.yaml", "tenant_config: { labels: [ }\n");
     std::fs::remove_dir_all(tenantry.folder.path().join("tenants/again")).unwrap();
     assert!(tenantry.says("config apply tenants -m third --partial --prune").contains("1 unchanged, 1 skipped"));
+    check(
+        &tenantry,
+        "config apply tenants/one.yaml tenants/two.yaml --based-on 1",
+        &expect![[r#"
+            error: --based-on is about one document, and 2 are named; apply it alone
+            exit 1
+        "#]],
+    );
 }
 
 #[test]

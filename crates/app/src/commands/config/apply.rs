@@ -94,6 +94,9 @@ fn alone(files: &[File]) -> Problems {
 
 pub(super) async fn apply(common: &Common, asked: Apply, default: &str) -> anyhow::Result<ExitCode> {
     let files = read_files(&asked.paths)?;
+    if asked.based_on.is_some() && files.len() != 1 {
+        anyhow::bail!("--based-on is about one document, and {} are named; apply it alone", files.len());
+    }
     let store = place::open(common.store.as_deref()).await?;
     let tenants = Tenants::new(Arc::clone(&store) as Arc<dyn tenantry_engine::ports::store::Store>);
     let how = Applying {
