@@ -5,6 +5,7 @@
 
 mod apply;
 mod history;
+mod objects;
 mod read;
 
 use std::collections::BTreeMap;

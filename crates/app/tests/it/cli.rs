@@ -235,6 +235,39 @@ fn what_is_bad_is_left_as_it_was_also_when_the_rest_is_pruned() {
 }
 
 #[test]
+fn an_object_has_one_workload() {
+    let tenantry = Tenantry::new();
+    tenantry.write("tenants/one.yaml", "tenant_config:\n  workloads:\n    api: {}\n");
+    tenantry.says("config apply tenants -m first");
+    tenantry.write(
+        "tenants/two.yaml",
+        "tenant_config:\n  workloads:\n    web: {}\n    api: { namespace: one }\n    jobs: { name: web }\n",
+    );
+    check(
+        &tenantry,
+        "config apply tenants -m second",
+        &expect![[r#"
+            error: tenants/two.yaml:3:5: workloads.web: Deployment two/web is sized by the workload two/jobs already
+             3 |     web: {}
+               |     ^
+               help: remove one of the two, or set `enabled: false` under its autoscaling
+            tenants/two.yaml:4:5: workloads.api: Deployment one/api is sized by the workload one/api already
+             4 |     api: { namespace: one }
+               |     ^
+               help: remove one of the two, or set `enabled: false` under its autoscaling
+            2 problems found; nothing was changed
+              T101: `tenantry errors T101` says what to do
+            exit 1
+        "#]],
+    );
+    tenantry.write(
+        "tenants/two.yaml",
+        "tenant_config:\n  workloads:\n    api: { namespace: one, autoscaling: { enabled: false } }\n",
+    );
+    assert!(tenantry.says("config apply tenants -m third").contains("1 created, 0 changed, 1 unchanged"));
+}
+
+#[test]
 fn every_problem_of_every_document_is_told_at_once() {
     let tenantry = declared();
     tenantry.write("new/silver.yaml", "tier_config:\n  autoscaling: { min_replica: 2 }\n");

@@ -173,8 +173,9 @@ impl Document {
         serde_saphyr::to_string(&file).unwrap_or_else(|_| file.to_string())
     }
 
-    /// Where a field stands, or the group nearest around it.
-    pub(crate) fn locate(&self, field: &str) -> Problem {
+    /// Where a field stands, or the group nearest around it, as a problem that says nothing yet.
+    #[must_use]
+    pub fn locate(&self, field: &str) -> Problem {
         let mut name = field;
         let place = loop {
             if let Some(place) = self.places.get(name) {

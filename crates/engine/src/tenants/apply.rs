@@ -6,6 +6,7 @@ use serde::Serialize;
 use tenantry_domain::config::{Document, DocumentKey, Draft, FieldChange, Problem, Problems, diff};
 use tenantry_domain::id::TenantId;
 
+use super::objects::named_twice;
 use super::read::{Read, all_problems, gathered};
 use super::{Declarations, Tenants, TenantsError};
 use crate::ports::store::{Authorship, Change, Owner, Revision};
@@ -99,7 +100,10 @@ impl Tenants {
         for draft in &mut drafts {
             draft.hold_against(&found.layers, true);
         }
-        let wrong = if differs { newly_wrong(&found, &before) } else { Vec::new() };
+        let mut wrong = if differs { newly_wrong(&found, &before) } else { Vec::new() };
+        if differs {
+            wrong.extend(named_twice(&found, &documents));
+        }
         problems.0.extend(gathered(&found, &wrong).0);
         for (key, wrong) in wrong {
             bad.entry(key).or_default().extend(wrong.0.iter().map(Problem::to_string));

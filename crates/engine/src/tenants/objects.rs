@@ -1,0 +1,46 @@
+//! Objects that two workloads would size in turns.
+
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+
+use tenantry_domain::config::{Document, DocumentKey, Problems};
+use tenantry_domain::id::WorkloadKey;
+
+use super::Declarations;
+
+/// Workloads of changed documents that name an object which another workload has. What stood before is left alone, so
+/// that an old fault does not forbid a change elsewhere.
+pub(super) fn named_twice(found: &Declarations, documents: &[Document]) -> Vec<(DocumentKey, Problems)> {
+    let differs =
+        |document: &&Document| found.heads.get(document.key()).is_none_or(|head| head.digest != document.digest());
+    let changed: BTreeSet<&DocumentKey> = documents.iter().filter(differs).map(Document::key).collect();
+    let mut taken: BTreeMap<String, (&Document, WorkloadKey)> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for tenant in found.tenants.values() {
+        let Ok(effective) = found.layers.resolve(tenant) else { continue };
+        for spec in effective.workloads().into_iter().filter(|spec| spec.enabled) {
+            let object = spec.target.to_string();
+            match taken.entry(object.clone()) {
+                Entry::Vacant(free) => {
+                    free.insert((tenant, spec.key));
+                }
+                Entry::Occupied(held) => {
+                    let (other, by) = held.get();
+                    let (document, own, by) = if changed.contains(tenant.key()) {
+                        (tenant, &spec.key, by)
+                    } else if changed.contains(other.key()) {
+                        (*other, by, &spec.key)
+                    } else {
+                        continue;
+                    };
+                    let mut problem = document.locate(&format!("workloads.{}", own.workload));
+                    problem.message = format!("{object} is sized by the workload {by} already");
+                    problem.help =
+                        Some("remove one of the two, or set `enabled: false` under its autoscaling".to_owned());
+                    wrong.push((document.key().clone(), Problems(vec![problem])));
+                }
+            }
+        }
+    }
+    wrong
+}
