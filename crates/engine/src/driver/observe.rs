@@ -183,7 +183,7 @@ impl Driver {
             *total += size.as_i64();
             alert(key, &decided);
             self.outcomes.extend(decided.settled.clone());
-            if let Some(what) = news(&mut entry.recorded, &decided, repeat, now) {
+            if let Some(what) = news(entry.recorded.as_ref(), &decided, repeat, now, acts) {
                 entry.recorded = Some((what, now));
                 let spec = entry.spec.clone();
                 self.batch.add(spec, decided, object.as_ref().ok(), generation, acts);
@@ -192,11 +192,18 @@ impl Driver {
     }
 }
 
-/// What is new in a decision; none for a hold that was recorded not long ago. Changes are always news.
-fn news(before: &mut Option<(String, Timestamp)>, decided: &Decided, repeat: Span, now: Timestamp) -> Option<String> {
+/// What is new in a decision; none for a hold that was recorded not long ago. Changes that are made are always news;
+/// one that is only observed is wanted again in every cycle.
+fn news(
+    before: Option<&(String, Timestamp)>,
+    decided: &Decided,
+    repeat: Span,
+    now: Timestamp,
+    acts: bool,
+) -> Option<String> {
     let what = gist(&decided.planned);
-    let old = before.as_ref().is_some_and(|(last, at)| *last == what && now.since(*at) < repeat);
-    let changes = matches!(decided.planned.plan.action, Action::Scale { .. });
+    let old = before.is_some_and(|(last, at)| *last == what && now.since(*at) < repeat);
+    let changes = acts && matches!(decided.planned.plan.action, Action::Scale { .. });
     (changes || !old).then_some(what)
 }
 

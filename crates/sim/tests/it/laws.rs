@@ -224,6 +224,12 @@ fn constant_noisy_load_does_not_make_sizes_oscillate() {
     }
 }
 
+/// What a decision would have liked, and what kept it from it.
+fn wanted(record: &DecisionRecord) -> (Option<Replicas>, usize) {
+    let (_, planned) = tenantry_engine::record::read(record).unwrap();
+    (planned.report.wanted, planned.report.bounds.len())
+}
+
 #[test]
 fn observe_mode_writes_nothing_and_records_what_it_would_have_done() {
     let (apps, specs) = fleet(2, Strategy::Reactive);
@@ -241,7 +247,18 @@ fn observe_mode_writes_nothing_and_records_what_it_would_have_done() {
         tenantry_engine::driver::Driver::new(ports, std::sync::Arc::new(crate::house::Fixed(specs)), options);
     house.run(secs(HOUR), |_| ());
     assert_eq!(house.world.effects(), []);
-    let observed = house.store.all_decisions().into_iter().filter(|record| record.outcome == Outcome::Observed);
-    assert!(observed.count() > 0);
+    let decisions = house.store.all_decisions();
+    let observed: Vec<_> = decisions.iter().filter(|record| record.outcome == Outcome::Observed).collect();
+    assert!(!observed.is_empty());
+    // A change that is wanted again in every cycle is recorded once, until it is another.
+    for record in &observed {
+        let last = decisions.iter().rfind(|before| before.key == record.key && before.id < record.id);
+        let again = last.is_some_and(|last| {
+            (&last.outcome, last.from, last.to) == (&record.outcome, record.from, record.to)
+                && record.at.since(last.at) < Span::from_secs(600)
+                && wanted(last) == wanted(record)
+        });
+        assert!(!again, "{} wants what it wanted before: {record:?}", record.key);
+    }
     assert!(block_on(house.store.config_version()).is_ok());
 }
