@@ -331,6 +331,17 @@ fn values_that_contradict_each_other_are_named() {
 }
 
 #[test]
+fn what_comes_to_nothing_is_noted() {
+    let text = "tenant_config:\n  autoscaling: { min_replicas: 2 }\n  workloads:\n    a: { autoscaling: { strategy: fixed } }\n    b: { autoscaling: { strategy: scheduled } }\n    c: { autoscaling: { min_replicas: 0 } }\n    d: { autoscaling: { strategy: fixed, replicas: 3 } }\n    e: { autoscaling: { strategy: fixed, enabled: false } }\n";
+    let effective = Layers::default().resolve(&parse(text).unwrap()).unwrap();
+    expect![[r#"
+        acme/a: strategy fixed without `replicas` keeps the minimum of 2
+        acme/b: strategy scheduled without `schedules` keeps the minimum of 2
+        acme/c: min_replicas 0 is never reached, as no signal is measured with no replica running; set `measures_at_zero` on one that is"#]]
+    .assert_eq(&effective.notes().join("\n"));
+}
+
+#[test]
 fn differences_are_named_by_field() {
     let before = parse("tenant_config:\n  tier: gold\n  autoscaling: { min_replicas: 2 }\n").unwrap();
     let after = parse("tenant_config:\n  autoscaling: { min_replicas: 3, max_replicas: 9 }\n").unwrap();

@@ -79,14 +79,19 @@ fn spec(
             None => Pick::Name(workload.name.clone().unwrap_or_else(|| key.workload.to_string())),
         },
     };
+    let signals = signals(&key, own, notes);
+    let strategy = own.strategy.unwrap_or(Strategy::Reactive);
+    if own.enabled.unwrap_or(true) {
+        notes.extend(without_effect(strategy, own, floor, &signals).map(|note| format!("{key}: {note}")));
+    }
     WorkloadSpec {
         target,
         enabled: own.enabled.unwrap_or(true),
-        strategy: own.strategy.unwrap_or(Strategy::Reactive),
+        strategy,
         // The two were held against each other when the layers were resolved.
         bounds: Bounds::new(floor.min(ceiling), ceiling).unwrap_or(Bounds::ONE),
         fixed: own.replicas.map(Replicas::new),
-        signals: signals(&key, own, notes),
+        signals,
         behavior: own.behavior.as_ref().map(behavior),
         schedules: schedules(own, body),
         freezes: freezes(body),
@@ -97,6 +102,29 @@ fn spec(
         stale_after: own.stale_after.map_or(STALE_DEFAULT, |span| span.0),
         take_over: own.take_over.unwrap_or(false),
         key,
+    }
+}
+
+/// What is declared and comes to nothing, as something it needs is not.
+fn without_effect(strategy: Strategy, own: &Autoscaling, floor: Replicas, signals: &[SignalSpec]) -> Option<String> {
+    let scheduled = own.schedules.as_ref().is_some_and(|schedules| !schedules.is_empty());
+    match strategy {
+        Strategy::Fixed if own.replicas.is_none() => {
+            Some(format!("strategy fixed without `replicas` keeps the minimum of {floor}"))
+        }
+        Strategy::Scheduled if !scheduled => {
+            Some(format!("strategy scheduled without `schedules` keeps the minimum of {floor}"))
+        }
+        Strategy::Reactive | Strategy::Predictive
+            if floor == Replicas::new(0) && !signals.iter().any(|signal| signal.measures_at_zero) =>
+        {
+            Some(
+                "min_replicas 0 is never reached, as no signal is measured with no replica running; \
+                 set `measures_at_zero` on one that is"
+                    .to_owned(),
+            )
+        }
+        _ => None,
     }
 }
 
