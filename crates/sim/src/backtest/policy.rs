@@ -1,7 +1,7 @@
 //! The policies that are compared, each as one that decides step after step.
 
 use tenantry_forecast::{Forecaster, Settings};
-use tenantry_planner::contest::{Contest, Expected, Hpa, Metric, Pool, Sight};
+use tenantry_planner::contest::{Contest, Expected, Hpa, Metric, Pool, Sight, Terms};
 
 use super::peers::{Aws, Fixed, Reactive, Scheduled};
 use super::trace::{Demand, quantile};
@@ -32,7 +32,13 @@ impl Tenantry {
         let step_ms = i64::from(STEP_SECS) * 1000;
         let settings = Settings::new(step_ms, None).ok()?;
         let stretches = tenantry_planner::contest::stretches(world.delay());
-        let contest = Contest::new(world.error_budget, world.delay(), size);
+        let terms = Terms {
+            budget: world.error_budget,
+            delay: world.delay(),
+            min: world.min_replicas,
+            max: world.max_replicas,
+        };
+        let contest = Contest::new(terms, size);
         Some(Self { forecaster: Forecaster::new(settings, &stretches), contest })
     }
 }
@@ -43,11 +49,8 @@ impl Policy for Tenantry {
         let now = i64::try_from(step).unwrap_or(0) * step_ms;
         self.forecaster.observe(now - step_ms, seen, now);
         self.forecaster.advance(now);
-        let expected = |place| self.forecaster.expect(place, now);
-        let expected = match (expected(0), expected(1), expected(2)) {
-            (Some(ready), Some(soon), Some(later)) => Some(Expected { capacity: 1.0, ready, soon, later }),
-            _ => None,
-        };
+        let expected = self.forecaster.expect(0, now).zip(self.forecaster.expect(1, now));
+        let expected = expected.map(|(ready, soon)| Expected { capacity: 1.0, ready, soon });
         self.contest.step(&Sight { demand: seen, expected }, pool).replicas
     }
 }
