@@ -39,9 +39,9 @@ const PLANNED: std::ops::RangeInclusive<f64> = 0.2..=1.0;
 /// How many times the budget a candidate may have spent in the last day: what was fine for days can have ceased to be.
 const BURN: f64 = 1.5;
 /// What a turn beyond the allowed costs, in steps of the mean size.
-const TURN: f64 = 40.0;
+const TURN: f64 = 30.0;
 /// Turns that are allowed, as a share of HPA's, and the least of it when really turning more often.
-const ALLOWED: f64 = 0.7;
+const ALLOWED: f64 = 0.8;
 const ALLOWED_MIN: f64 = 0.1;
 /// Another candidate must be cheaper by this share to take over.
 const HYSTERESIS: f64 = 0.01;

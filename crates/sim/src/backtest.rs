@@ -13,18 +13,23 @@
 mod oracle;
 mod peers;
 mod policy;
+mod reactives;
 mod report;
 mod score;
 mod trace;
+mod trail;
 
 use serde::{Deserialize, Serialize};
 use tenantry_planner::contest::Pool;
 
+use reactives::Reactives;
+
 pub use oracle::{Optimum, optimum};
 pub use policy::Policy;
-pub use report::{Figures, LeftOut, Report, Row, Summary};
+pub use report::{EqualCost, Figures, Frontier, LeftOut, Report, Row, Summary};
 pub use score::Tally;
 pub use trace::{Between, Refused, Trace};
+pub use trail::Trail;
 
 /// Seconds in a step.
 pub const STEP_SECS: u32 = 15;
@@ -116,8 +121,15 @@ impl World {
     }
 }
 
-/// Runs a policy through `demand`, in replicas; scores the halves before and from `half` on apart.
-pub(crate) fn run(policy: &mut dyn Policy, demand: &[f64], half: usize, world: &World) -> [Tally; 2] {
+/// Runs a policy through `demand`, in replicas; scores the halves before and from `half` on apart, and follows the sizes
+/// of the second.
+pub(crate) fn run(
+    policy: &mut dyn Policy,
+    demand: &[f64],
+    half: usize,
+    world: &World,
+    mut trail: Option<&mut Trail>,
+) -> [Tally; 2] {
     let first = demand.first().copied().unwrap_or(1.0);
     let mut pool = Pool::new(bounded(world, policy::whole(first) + 1), world.delay());
     let mut tallies = [Tally::default(), Tally::default()];
@@ -132,6 +144,11 @@ pub(crate) fn run(policy: &mut dyn Policy, demand: &[f64], half: usize, world: &
         let change = i64::from(pool.size()) - i64::from(size);
         let tally = if step < half { &mut *before } else { &mut *after };
         tally.add(step, &pool, *load, change);
+        if let Some(trail) = trail.as_deref_mut()
+            && trail.add(step, f64::from(pool.size()))
+        {
+            trail.band.extend(policy.band(step));
+        }
         seen = *load;
     }
     tallies
@@ -141,24 +158,57 @@ fn bounded(world: &World, size: u32) -> u32 {
     size.clamp(world.min_replicas, world.max_replicas.max(world.min_replicas))
 }
 
+/// What a trace came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replayed {
+    /// The trace.
+    pub trace: String,
+    /// A row for each policy.
+    pub rows: Vec<Row>,
+    /// HPA at each target.
+    pub frontier: Vec<Frontier>,
+    /// The best that HPA could have done for what Tenantry cost, where that ran.
+    pub equal_cost: Option<EqualCost>,
+    /// The load, in replicas.
+    pub load: Trail,
+    /// The sizes of each policy.
+    pub sizes: Vec<(PolicyName, Trail)>,
+    /// When the scored half began and ended, milliseconds since 1970.
+    pub scored: (i64, i64),
+}
+
 /// Runs every policy asked for through a trace.
 ///
 /// # Errors
 /// [`Refused`] when the trace is too short, or holds nothing to scale by.
-pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Vec<Row>, Refused> {
+pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Replayed, Refused> {
     let demand = trace.demand(world)?;
     let half = demand.steps.len() / 2;
     let scored = demand.steps.get(half..).unwrap_or_default();
     let best = optimum(scored, f64::from(world.delay()), world.max_replicas, world.error_budget);
-    let mut rows = Vec::new();
-    for name in asked {
-        let (tally, setting) = match name {
-            PolicyName::Oracle => (best.tally(scored), "knows the future".to_owned()),
-            _ => policy::compete(*name, &demand, half, world),
-        };
-        rows.push(Row::new(*name, &trace.name, setting, &tally, &best));
+    let reactives = Reactives::run(&demand, half, world);
+    let mut load = Trail::new(half, scored.len());
+    for (step, one) in scored.iter().enumerate() {
+        load.add(half + step, *one);
     }
-    Ok(rows)
+    let (mut rows, mut sizes, mut equal_cost) = (Vec::new(), Vec::new(), None);
+    for name in asked {
+        let mut trail = Trail::new(half, scored.len());
+        let (tally, setting) = match name {
+            PolicyName::Oracle => (best.tally(scored, half, &mut trail), "knows the future".to_owned()),
+            _ => policy::compete(*name, &demand, half, world, &reactives, &mut trail),
+        };
+        if *name == PolicyName::Tenantry {
+            equal_cost = reactives.at_the_cost_of(&tally);
+        }
+        rows.push(Row::new(*name, &trace.name, setting, &tally, &best));
+        sizes.push((*name, trail));
+    }
+    let step_ms = i64::from(STEP_SECS) * 1000;
+    let at = |step: usize| demand.first_ms + i64::try_from(step).unwrap_or(0) * step_ms;
+    let scored = (at(half), at(demand.steps.len()));
+    let frontier = reactives.frontier(&best);
+    Ok(Replayed { trace: trace.name.clone(), rows, frontier, equal_cost, load, sizes, scored })
 }
 
 /// The policies, as they are named in reports.

@@ -2,6 +2,7 @@
 
 mod html;
 mod load;
+mod plot;
 mod show;
 
 use std::num::NonZero;
@@ -15,7 +16,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tenantry_domain::config::{Document, Layers};
 use tenantry_domain::unit::Span;
-use tenantry_sim::backtest::{Between, LeftOut, PolicyName, Refused, Report, Row, Trace, World, replay};
+use tenantry_sim::backtest::{Between, LeftOut, PolicyName, Refused, Replayed, Report, Trace, World, replay};
 
 use crate::cli::Common;
 use crate::output::{self, Format};
@@ -124,15 +125,15 @@ pub(crate) async fn run(common: &Common, asked: Backtest) -> anyhow::Result<Exit
         Some(url) => (load::ask(url, &asked).await?, Vec::new()),
         None => load::read(&asked.trace)?,
     };
-    let (rows, refused) = replay_all(&traces, &world, &policies);
+    let (replayed, refused) = replay_all(&traces, &world, &policies);
     let left_out: Vec<LeftOut> = unread.into_iter().chain(refused).collect();
-    if rows.is_empty() {
+    if replayed.is_empty() {
         let reasons: Vec<String> = left_out.iter().map(|one| format!("  {}: {}", one.trace, one.reason)).collect();
         bail!("no trace could be replayed\n{}", reasons.join("\n"));
     }
-    let report = Report::new(rows, left_out, &world);
+    let report = Report::new(&replayed, left_out, &world);
     if common.output == Format::Html {
-        terminal::say(&html::page(&report, &world));
+        terminal::say(&html::page(&report, &replayed, &world));
     } else {
         output::say(common.output, &report, show::table)?;
     }
@@ -167,9 +168,9 @@ fn world(asked: &Backtest) -> anyhow::Result<World> {
 }
 
 /// All traces on all cores, with their progress.
-fn replay_all(traces: &[Trace], world: &World, policies: &[PolicyName]) -> (Vec<Row>, Vec<LeftOut>) {
+fn replay_all(traces: &[Trace], world: &World, policies: &[PolicyName]) -> (Vec<Replayed>, Vec<LeftOut>) {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let found = Mutex::new(Vec::<(usize, Result<Vec<Row>, Refused>)>::new());
+    let found = Mutex::new(Vec::<(usize, Result<Replayed, Refused>)>::new());
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(traces.len().max(1));
     thread::scope(|scope| {
         for _ in 0..cores {
@@ -177,8 +178,8 @@ fn replay_all(traces: &[Trace], world: &World, policies: &[PolicyName]) -> (Vec<
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some(trace) = traces.get(place) else { break };
-                    let rows = replay(trace, world, policies);
-                    found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, rows));
+                    let replayed = replay(trace, world, policies);
+                    found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, replayed));
                     let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                     terminal::progress(&format!("backtest: {done} of {} traces, {}", traces.len(), trace.name));
                 }
@@ -188,15 +189,15 @@ fn replay_all(traces: &[Trace], world: &World, policies: &[PolicyName]) -> (Vec<
     terminal::progress_ends();
     let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     found.sort_by_key(|(place, _)| *place);
-    let (mut rows, mut left_out) = (Vec::new(), Vec::new());
+    let (mut all, mut left_out) = (Vec::new(), Vec::new());
     for (place, result) in found {
         match result {
-            Ok(mut of_trace) => rows.append(&mut of_trace),
+            Ok(replayed) => all.push(replayed),
             Err(refused) => left_out.push(LeftOut {
                 trace: traces.get(place).map(|trace| trace.name.clone()).unwrap_or_default(),
                 reason: refused.to_string(),
             }),
         }
     }
-    (rows, left_out)
+    (all, left_out)
 }

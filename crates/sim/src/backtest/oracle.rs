@@ -7,6 +7,7 @@
 //! cheapest solution that keeps it is what is reported; the multiplier's bound below says how far from the true optimum
 //! it can be at most.
 
+use super::Trail;
 use super::score::Tally;
 
 /// Tries of a price.
@@ -151,8 +152,8 @@ impl Optimum {
         back
     }
 
-    /// The account of the optimum.
-    pub(crate) fn tally(&self, demand: &[f64]) -> Tally {
+    /// The account of the optimum, whose sizes leave a trail from step `from` on.
+    pub(crate) fn tally(&self, demand: &[f64], from: usize, trail: &mut Trail) -> Tally {
         let mut tally = Tally::default();
         let sizes = self.sizes(demand);
         let mut before = sizes.first().copied().unwrap_or(1);
@@ -160,6 +161,7 @@ impl Optimum {
             let change = i64::from(*size) - i64::from(before);
             #[expect(clippy::cast_precision_loss, reason = "a number of replicas")]
             let started = self.delay * change.max(0) as f64;
+            trail.add(from + step, f64::from(*size));
             tally.book(step, f64::from(*size) + started, f64::from(*size), *load, change);
             before = *size;
         }

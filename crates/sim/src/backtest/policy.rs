@@ -4,8 +4,9 @@ use tenantry_forecast::{Forecaster, Settings};
 use tenantry_planner::contest::{Contest, Expected, Hpa, Metric, Pool, Sight, Terms};
 
 use super::peers::{Aws, Fixed, Reactive, Scheduled};
+use super::reactives::Reactives;
 use super::trace::{Demand, quantile};
-use super::{PolicyName, STEP_SECS, Tally, World, run};
+use super::{PolicyName, STEP_SECS, Tally, Trail, World, run};
 
 pub(crate) use tenantry_planner::contest::whole;
 
@@ -13,13 +14,18 @@ pub(crate) use tenantry_planner::contest::whole;
 pub trait Policy {
     /// The size to have from `step` on, where `seen` was the demand of the step before, in replicas.
     fn size(&mut self, step: usize, seen: f64, pool: &Pool) -> u32;
+
+    /// Between which it expects demand when a replica started after `step` serves, if it forecasts.
+    fn band(&self, _: usize) -> Option<(f64, f64)> {
+        None
+    }
 }
 
-/// Targets and stabilizations, in steps, among which a tuned HPA is chosen.
-const TARGETS: [f64; 15] = [0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95, 1.00];
-const STABILIZATIONS: [u32; 4] = [1, 4, 20, 40];
 /// HPA's own stabilization of a shrinking: 300 s.
-const DEFAULT_STABILIZATION: u32 = 20;
+pub(super) const DEFAULT_STABILIZATION: u32 = 20;
+
+/// Quantiles of the band that is drawn.
+const BAND: (f64, f64) = (0.05, 0.99);
 
 /// The engine's own choice of a policy, with its forecaster.
 struct Tenantry {
@@ -53,6 +59,12 @@ impl Policy for Tenantry {
         let expected = expected.map(|(ready, soon)| Expected { capacity: 1.0, ready, soon });
         self.contest.step(&Sight { demand: seen, expected }, pool).replicas
     }
+
+    fn band(&self, step: usize) -> Option<(f64, f64)> {
+        let now = i64::try_from(step).unwrap_or(0) * i64::from(STEP_SECS) * 1000;
+        let forecast = self.forecaster.expect(0, now)?;
+        Some((forecast.quantile(BAND.0).max(0.0), forecast.quantile(BAND.1)))
+    }
 }
 
 /// A policy as it begins, and what it is set to.
@@ -69,54 +81,48 @@ pub(super) fn build(name: PolicyName, demand: &Demand, half: usize, world: &Worl
             Some(ours) => Box::new(ours),
             None => Box::new(hpa(target, DEFAULT_STABILIZATION)),
         },
-        PolicyName::HpaTuned => {
-            let (target, stabilization) = tuned(name, demand, half, world).1;
-            Box::new(hpa(target, stabilization))
+        PolicyName::Hpa | PolicyName::HpaTuned | PolicyName::HpaHindsight | PolicyName::Oracle => {
+            Box::new(hpa(target, DEFAULT_STABILIZATION))
         }
-        PolicyName::Hpa | PolicyName::HpaHindsight | PolicyName::Oracle => Box::new(hpa(target, DEFAULT_STABILIZATION)),
     }
 }
 
 /// Runs a policy; gives the scored half's account and what it was set to.
-pub(super) fn compete(name: PolicyName, demand: &Demand, half: usize, world: &World) -> (Tally, String) {
-    if matches!(name, PolicyName::HpaTuned | PolicyName::HpaHindsight) {
-        let (tally, (target, stabilization)) = tuned(name, demand, half, world);
-        return (tally, told(target, stabilization));
-    }
-    let [_, after] = run(build(name, demand, half, world).as_mut(), &demand.steps, half, world);
-    let setting = match name {
+pub(super) fn compete(
+    name: PolicyName,
+    demand: &Demand,
+    half: usize,
+    world: &World,
+    reactives: &Reactives,
+    trail: &mut Trail,
+) -> (Tally, String) {
+    let chosen = match name {
+        PolicyName::HpaTuned => reactives.cheapest(world.error_budget, |[before, _]| before),
+        PolicyName::HpaHindsight => reactives.cheapest(world.error_budget, |[_, after]| after),
+        _ => None,
+    };
+    let (mut policy, setting): (Box<dyn Policy>, String) = match chosen {
+        Some((target, stabilization)) => (Box::new(hpa(target, stabilization)), told(target, stabilization)),
+        None => (build(name, demand, half, world), setting(name, world)),
+    };
+    let [_, after] = run(policy.as_mut(), &demand.steps, half, world, Some(trail));
+    (after, setting)
+}
+
+fn setting(name: PolicyName, world: &World) -> String {
+    match name {
         PolicyName::Fixed => "the first half's 99.9 % quantile".to_owned(),
         PolicyName::Scheduled => "hourly, learned from the first half".to_owned(),
         PolicyName::AwsPredictive => format!("target {:.0} %", world.hpa_target * 100.0),
         PolicyName::Tenantry => "chosen by evidence".to_owned(),
         _ => told(world.hpa_target, DEFAULT_STABILIZATION),
-    };
-    (after, setting)
+    }
 }
 
-fn hpa(target: f64, stabilization: u32) -> Reactive {
+pub(super) fn hpa(target: f64, stabilization: u32) -> Reactive {
     Reactive(Hpa::new(target, stabilization, Metric::Pods))
 }
 
 fn told(target: f64, stabilization: u32) -> String {
     format!("target {:.0} %, stabilization {} s", target * 100.0, stabilization * STEP_SECS)
-}
-
-/// The account and the setting of the cheapest HPA that held the budget on one half, or of the one that failed least.
-fn tuned(name: PolicyName, demand: &Demand, half: usize, world: &World) -> (Tally, (f64, u32)) {
-    let mut best: Option<(bool, f64, Tally, (f64, u32))> = None;
-    for target in TARGETS {
-        for stabilization in STABILIZATIONS {
-            let [before, after] = run(&mut hpa(target, stabilization), &demand.steps, half, world);
-            let judged = if name == PolicyName::HpaTuned { before } else { after };
-            let holds = judged.failed_share() <= world.error_budget;
-            let worth = if holds { judged.cost } else { judged.failed };
-            let better =
-                best.as_ref().is_none_or(|(held, least, _, _)| (holds && !held) || (holds == *held && worth < *least));
-            if better {
-                best = Some((holds, worth, after, (target, stabilization)));
-            }
-        }
-    }
-    best.map_or_else(|| (Tally::default(), (1.0, 1)), |(_, _, tally, setting)| (tally, setting))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Optimum, PolicyName, Tally, World};
+use super::{Optimum, PolicyName, Replayed, Tally, World};
 
 /// The figures of one policy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,32 @@ pub struct LeftOut {
     pub reason: String,
 }
 
+/// HPA at one target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Frontier {
+    /// The target, a share of a replica's capacity.
+    pub target: f64,
+    /// Replica-hours over the clairvoyant optimum's.
+    pub cost_ratio_to_oracle: f64,
+    /// Share of requests outside the objective.
+    pub violating_request_share: f64,
+    /// Runs of minutes with such requests.
+    pub incidents: f64,
+}
+
+/// Tenantry beside the best that any HPA of [`PolicyName::HpaHindsight`]'s choice came to at no more replica-hours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct EqualCost {
+    /// Incidents of Tenantry.
+    pub tenantry_incidents: u64,
+    /// The fewest incidents of an HPA that costs no more.
+    pub hpa_incidents: u64,
+    /// Share of requests outside the objective under Tenantry.
+    pub tenantry_violating_request_share: f64,
+    /// The least such share under an HPA that costs no more.
+    pub hpa_violating_request_share: f64,
+}
+
 /// The whole comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -81,6 +107,10 @@ pub struct Report {
     pub results: Vec<Row>,
     /// One for each policy.
     pub summary: Vec<Summary>,
+    /// HPA at each target: medians over traces, incidents in all.
+    pub frontier: Vec<Frontier>,
+    /// At equal cost: incidents in all, and medians of shares, over the traces where an HPA is as cheap.
+    pub equal_cost: Option<EqualCost>,
     /// What is assumed of the world.
     pub assumptions: Vec<String>,
     /// Traces that were left out.
@@ -110,9 +140,10 @@ impl Row {
 }
 
 impl Report {
-    /// Sums up rows of many traces.
+    /// Sums up many traces.
     #[must_use]
-    pub fn new(mut results: Vec<Row>, left_out: Vec<LeftOut>, world: &World) -> Self {
+    pub fn new(replayed: &[Replayed], left_out: Vec<LeftOut>, world: &World) -> Self {
+        let mut results: Vec<Row> = replayed.iter().flat_map(|one| one.rows.iter().cloned()).collect();
         for row in &mut results {
             row.keeps_budget = row.figures.violating_request_share <= world.error_budget;
         }
@@ -126,7 +157,14 @@ impl Report {
             (!rows.is_empty()).then(|| summary(*policy, &rows, &ours))
         });
         let summary = summary.collect();
-        Self { results, summary, assumptions: world.assumptions(), left_out }
+        Self {
+            results,
+            summary,
+            frontier: frontier(replayed),
+            equal_cost: equal_cost(replayed),
+            assumptions: world.assumptions(),
+            left_out,
+        }
     }
 }
 
@@ -164,6 +202,30 @@ fn summary(policy: PolicyName, rows: &[&Row], ours: &BTreeMap<&str, f64>) -> Sum
         total,
         dearer_than_tenantry: confident(dearer.collect()),
     }
+}
+
+fn frontier(replayed: &[Replayed]) -> Vec<Frontier> {
+    let targets = replayed.first().map_or(0, |one| one.frontier.len());
+    let at = |place: usize| {
+        let all: Vec<&Frontier> = replayed.iter().filter_map(|one| one.frontier.get(place)).collect();
+        Frontier {
+            target: all.first().map_or(0.0, |one| one.target),
+            cost_ratio_to_oracle: middle(all.iter().map(|one| one.cost_ratio_to_oracle).collect()),
+            violating_request_share: middle(all.iter().map(|one| one.violating_request_share).collect()),
+            incidents: all.iter().map(|one| one.incidents).sum(),
+        }
+    };
+    (0..targets).map(at).collect()
+}
+
+fn equal_cost(replayed: &[Replayed]) -> Option<EqualCost> {
+    let all: Vec<&EqualCost> = replayed.iter().filter_map(|one| one.equal_cost.as_ref()).collect();
+    (!all.is_empty()).then(|| EqualCost {
+        tenantry_incidents: all.iter().map(|one| one.tenantry_incidents).sum(),
+        hpa_incidents: all.iter().map(|one| one.hpa_incidents).sum(),
+        tenantry_violating_request_share: middle(all.iter().map(|one| one.tenantry_violating_request_share).collect()),
+        hpa_violating_request_share: middle(all.iter().map(|one| one.hpa_violating_request_share).collect()),
+    })
 }
 
 fn middle(mut values: Vec<f64>) -> f64 {

@@ -54,7 +54,7 @@ pub enum Refused {
     #[error("it holds no load to scale by: its 99.9 % quantile is not above zero")]
     Idle,
     /// A value that is no load.
-    #[error("the value at {at} is no load: it is negative or not a number")]
+    #[error("the value at {at} is no load: it is not a number, or beyond 1e18")]
     Absurd {
         /// When.
         at: Timestamp,
@@ -67,6 +67,8 @@ pub(crate) struct Demand {
     /// Step of the day at which it begins, and day of the week.
     pub(crate) phase: usize,
     pub(crate) weekday: usize,
+    /// When it begins, milliseconds since 1970.
+    pub(crate) first_ms: i64,
 }
 
 impl Trace {
@@ -98,14 +100,16 @@ impl Trace {
             steps: load,
             phase: usize::try_from(first.as_millis().rem_euclid(86_400_000) / step_ms).unwrap_or(0),
             weekday: usize::try_from((days + 3).rem_euclid(7)).unwrap_or(0),
+            first_ms: first.as_millis(),
         })
     }
 
     fn sorted(&self) -> Result<Vec<(Timestamp, f64)>, Refused> {
-        if let Some((at, _)) = self.samples.iter().find(|(_, value)| !(0.0..=1e18).contains(value)) {
+        if let Some((at, _)) = self.samples.iter().find(|(_, value)| !(-1e18..=1e18).contains(value)) {
             return Err(Refused::Absurd { at: *at });
         }
-        let mut samples = self.samples.clone();
+        // Sources that subtract a baseline go a little under zero, which is no load.
+        let mut samples: Vec<_> = self.samples.iter().map(|(at, value)| (*at, value.max(0.0))).collect();
         samples.sort_by_key(|(at, _)| *at);
         samples.dedup_by(|later, first| {
             let same = later.0 == first.0;

@@ -2,13 +2,9 @@
 
 use std::fmt::Write as _;
 
-use tenantry_sim::backtest::{PolicyName, Report, Summary, World};
+use tenantry_sim::backtest::{PolicyName, Replayed, Report, World};
 
-/// Width and height of the picture, and its margins.
-const SIZE: (f64, f64) = (720.0, 380.0);
-const MARGIN: f64 = 56.0;
-/// Shares of requests under this are drawn as this: the axis is logarithmic.
-const SHARE_MIN: f64 = 1e-5;
+use super::plot;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --ground: #fff; --ours: #0a58ca; }
@@ -20,7 +16,16 @@ th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align:
 th:first-child, td:first-child { text-align: left; } th { color: var(--soft); font-weight: 600; }
 tr.ours td { color: var(--ours); font-weight: 600; }
 .scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
-.axis { stroke: var(--line); } .lead { font-size: 1.1rem; } .soft { color: var(--soft); } details { margin: .6rem 0; }
+.axis { stroke: var(--line); } .load { fill: none; stroke: var(--soft); stroke-width: 1; } .band { fill: var(--ours); opacity: .16; }
+figure { margin: .8rem 0; } .legend label { margin-left: .8rem; white-space: nowrap; } .swatch { display: inline-block; width: 1.4em; height: .7em; background: var(--ours); opacity: .3; } [hidden] { display: none; } .lead { font-size: 1.1rem; } .soft { color: var(--soft); } details { margin: .6rem 0; }
+";
+
+/// Boxes switch lines on and off.
+const SCRIPT: &str = "
+document.addEventListener('change', event => {
+  const policy = event.target.dataset.policy;
+  if (policy) event.target.closest('figure').querySelectorAll('.size.' + policy).forEach(line => line.toggleAttribute('hidden', !event.target.checked));
+});
 ";
 
 fn escape(text: &str) -> String {
@@ -28,7 +33,7 @@ fn escape(text: &str) -> String {
 }
 
 /// The page.
-pub(super) fn page(report: &Report, world: &World) -> String {
+pub(super) fn page(report: &Report, replayed: &[Replayed], world: &World) -> String {
     let find = |policy: PolicyName| report.summary.iter().find(|summary| summary.policy == policy);
     let lead = match (find(PolicyName::Tenantry), find(PolicyName::Hpa)) {
         (Some(ours), Some(hpa)) => format!(
@@ -55,74 +60,24 @@ pub(super) fn page(report: &Report, world: &World) -> String {
          content=\"width=device-width, initial-scale=1\"><title>Backtest of scaling policies</title>\
          <style>{STYLE}</style></head><body><h1>What each way of scaling would have cost</h1>\
          <p class=\"lead\">{lead}</p><h2>Cost against requests outside the objective</h2>{}\
-         <p class=\"soft\">Left is cheaper, lower is better. The dashed line is the error budget. Medians over traces.</p>\
+         <p class=\"soft\">Left is cheaper, lower is better. The dashed line is the error budget; the orange line is HPA at targets from \
+         30 to 100 %. Medians over traces.{}</p>\
          <h2>Over all traces</h2><div class=\"scroll\">{}</div><h2>Trace by trace</h2>{}{left_out}\
-         <h2>Assumptions</h2><ul>{assumptions}</ul></body></html>",
-        picture(report, world),
+         <h2>Assumptions</h2><ul>{assumptions}</ul><script>{SCRIPT}</script></body></html>",
+        plot::cost_and_failures(report, world),
+        equal_cost(report),
         overall(report),
-        traces(report),
+        traces(report, replayed),
     )
 }
 
-fn place(summary: &Summary, widest: f64) -> (f64, f64) {
-    let share = summary.median.violating_request_share.max(SHARE_MIN).log10();
-    let across = (summary.median.cost_ratio_to_oracle - 1.0) / (widest - 1.0).max(0.01);
-    (MARGIN + across * (SIZE.0 - 2.0 * MARGIN), down(share))
-}
-
-/// From 100 % at the top to the smallest share at the bottom.
-fn down(log_share: f64) -> f64 {
-    let part = log_share / SHARE_MIN.log10();
-    MARGIN * 0.5 + part.clamp(0.0, 1.0) * (SIZE.1 - 1.5 * MARGIN)
-}
-
-fn picture(report: &Report, world: &World) -> String {
-    let widest = report.summary.iter().map(|one| one.median.cost_ratio_to_oracle).fold(1.05, f64::max);
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Cost of each policy over the optimum, against the share of \
-         requests outside the objective\">",
-        SIZE.0, SIZE.1
-    );
-    let right = SIZE.0 - MARGIN;
-    for power in -5..=0 {
-        let y = down(f64::from(power));
-        let label = if power == -5 { "0".to_owned() } else { format!("{} %", 10_f64.powi(power + 2)) };
-        let _ = write!(
-            svg,
-            "<line class=\"axis\" x1=\"{MARGIN}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"4\" y=\"{:.1}\">{label}</text>",
-            y + 4.0
-        );
-    }
-    let budget = down(world.error_budget.max(SHARE_MIN).log10());
-    let _ = write!(
-        svg,
-        "<line x1=\"{MARGIN}\" x2=\"{right}\" y1=\"{budget:.1}\" y2=\"{budget:.1}\" stroke=\"#c33\" stroke-dasharray=\"5 4\"/>"
-    );
-    for part in 0..=4 {
-        let ratio = 1.0 + (widest - 1.0) * f64::from(part) / 4.0;
-        let x = MARGIN + f64::from(part) / 4.0 * (SIZE.0 - 2.0 * MARGIN);
-        let _ = write!(svg, "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{ratio:.2}×</text>", SIZE.1 - 24.0);
-    }
-    let _ = write!(
-        svg,
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">replica-hours over the clairvoyant optimum</text>",
-        SIZE.0 / 2.0,
-        SIZE.1 - 6.0
-    );
-    for summary in &report.summary {
-        let (x, y) = place(summary, widest);
-        let ours = summary.policy == PolicyName::Tenantry;
-        let (color, radius) = if ours { ("var(--ours)", 7) } else { ("var(--soft)", 5) };
-        let _ = write!(
-            svg,
-            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{color}\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-            (x + 10.0).min(right - 60.0),
-            y - 8.0,
-            summary.policy.as_str()
-        );
-    }
-    svg.push_str("</svg>");
-    svg
+/// What HPA can do for the same money, in a sentence.
+fn equal_cost(report: &Report) -> String {
+    let Some(equal) = report.equal_cost else { return String::new() };
+    format!(
+        " For what Tenantry cost, the best HPA chosen with hindsight came to {} incidents; Tenantry came to {}.",
+        equal.hpa_incidents, equal.tenantry_incidents
+    )
 }
 
 fn overall(report: &Report) -> String {
@@ -155,16 +110,17 @@ fn overall(report: &Report) -> String {
     )
 }
 
-fn traces(report: &Report) -> String {
-    let mut names: Vec<&str> = report.results.iter().map(|row| row.trace.as_str()).collect();
-    names.dedup();
+fn traces(report: &Report, replayed: &[Replayed]) -> String {
     let mut out = String::new();
-    for name in names {
+    for (place, one) in replayed.iter().enumerate() {
+        let name = one.trace.as_str();
         let _ = write!(
             out,
-            "<details><summary>{}</summary><div class=\"scroll\"><table><tr><th>Policy</th><th>Replica-hours</th>\
+            "<details{}><summary>{}</summary>{}<div class=\"scroll\"><table><tr><th>Policy</th><th>Replica-hours</th>\
              <th>Over optimum</th><th>Violating</th><th>Incidents</th><th>Efficiency</th><th>Turns/h</th><th>Setting</th></tr>",
-            escape(name)
+            if place == 0 { " open" } else { "" },
+            escape(name),
+            plot::trace(one)
         );
         for row in report.results.iter().filter(|row| row.trace == name) {
             let ours = if row.policy == PolicyName::Tenantry { " class=\"ours\"" } else { "" };

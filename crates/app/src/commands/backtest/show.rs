@@ -58,6 +58,12 @@ pub(super) fn table(report: &Report) -> String {
         });
         parts.push(format!("Over {traces} traces\n{}", output::table(&head, rows)));
     }
+    if let Some(equal) = &report.equal_cost {
+        parts.push(format!(
+            "For what Tenantry cost, the best HPA chosen with hindsight came to {} incidents; Tenantry came to {}.",
+            equal.hpa_incidents, equal.tenantry_incidents
+        ));
+    }
     if !report.left_out.is_empty() {
         let lines = report.left_out.iter().map(|one| format!("  {}: {}", one.trace, one.reason));
         parts.push(format!("Left out\n{}", lines.collect::<Vec<_>>().join("\n")));
