@@ -3,6 +3,7 @@
 use tenantry_domain::plan::Hold;
 use tenantry_domain::spec::Target;
 use tenantry_domain::unit::Milli;
+use tenantry_engine::status::WorkloadStatus;
 
 /// A value with at most four digits and a letter for its size.
 pub(crate) fn short(value: Milli) -> String {
@@ -26,17 +27,18 @@ pub(crate) fn target(target: &Target) -> String {
     }
 }
 
-/// Why nothing changes, in a word or two.
-pub(crate) fn hold(hold: &Hold) -> &'static str {
-    match hold {
+/// Why nothing changes, in a word or two; none when something does.
+pub(crate) fn hold(status: &WorkloadStatus) -> Option<&'static str> {
+    Some(match status.hold.as_ref()? {
         Hold::Steady => "steady",
         Hold::Disabled => "disabled",
         Hold::Paused => "paused",
         Hold::Unreadable => "unreadable",
         Hold::Blind => "blind",
         Hold::Asleep => "asleep",
+        Hold::ForeignScaler if status.rival.is_some() => "shared object",
         Hold::ForeignScaler => "other autoscaler",
         Hold::Waiting => "waiting",
         Hold::Broken(_) => "fault of ours",
-    }
+    })
 }

@@ -48,6 +48,8 @@ pub(crate) struct Entry {
     /// What was recorded last, and when, so that the same hold is not recorded every cycle.
     pub(crate) recorded: Option<(String, Timestamp)>,
     pub(crate) status: Option<WorkloadStatus>,
+    /// Another workload that reaches the same object.
+    pub(crate) rival: Option<WorkloadKey>,
     /// Whether the status differs from the one that was kept last.
     pub(crate) status_is_new: bool,
 }
@@ -74,6 +76,7 @@ impl Entry {
             unsettled: None,
             recorded: None,
             status: None,
+            rival: None,
             status_is_new: false,
         }
     }

@@ -5,13 +5,16 @@
 pub mod collect;
 mod decide;
 pub mod driver;
+mod explain;
 mod fleet;
 pub mod lease;
 pub mod ports;
 pub mod record;
+mod rivals;
 pub mod scope;
 pub mod status;
 pub mod tenants;
 pub mod view;
 
+pub use explain::explain;
 pub use fleet::Fleet;

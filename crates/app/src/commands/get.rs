@@ -115,7 +115,7 @@ pub(crate) fn workload_row(status: &WorkloadStatus) -> Vec<String> {
         moves,
         status.ready.to_string(),
         format!("{}-{}", status.bounds.floor(), status.bounds.ceiling()),
-        status.hold.as_ref().map_or("scaling", sizes::hold).to_owned(),
+        sizes::hold(status).unwrap_or("scaling").to_owned(),
         signal.map_or_else(|| "-".to_owned(), |signal| signal.name.to_string()),
         signal.map_or_else(
             || "-".to_owned(),

@@ -20,6 +20,7 @@ use crate::fleet::Unsettled;
 use crate::ports::cluster::{ClusterError, ObjectState, Sought};
 use crate::ports::store::{DecisionFilter, DecisionRecord};
 use crate::record::{Inputs, gist, record};
+use crate::rivals::{Reach, rivals};
 use crate::scope::Scope;
 
 /// How far back records of an earlier controller may be open: far longer than any write is under way.
@@ -171,6 +172,7 @@ impl Driver {
         let (period, forecast) = (self.options.period, self.options.forecast);
         let round = Round { now, period, forecast, fetched, users: &users };
         let mut totals = self.fleet.totals();
+        self.find_rivals(objects);
         for ((key, entry), object) in self.fleet.entries.iter_mut().zip(objects) {
             let total = totals.entry(key.tenant.as_str().to_owned()).or_default();
             *total -= entry.last_size.unwrap_or_default().as_i64();
@@ -187,6 +189,38 @@ impl Driver {
                 entry.recorded = Some((what, now));
                 let spec = entry.spec.clone();
                 self.batch.add(spec, decided, object.as_ref().ok(), generation, acts);
+            }
+        }
+    }
+}
+
+impl Driver {
+    /// Notes which workloads reached one object, before anything is planned for it.
+    fn find_rivals(&mut self, objects: &Objects) {
+        let reached: Vec<Reach<'_>> = self
+            .fleet
+            .entries
+            .iter()
+            .zip(objects)
+            .map(|((key, entry), object)| Reach {
+                key,
+                target: &entry.spec.target,
+                name: object.as_ref().ok().map(|object| object.name.as_str()),
+                enabled: entry.spec.enabled,
+                before: entry.rival.as_ref(),
+            })
+            .collect();
+        let mut rivals = rivals(&reached);
+        for (key, entry) in &mut self.fleet.entries {
+            let rival = rivals.remove(key);
+            if entry.rival != rival {
+                match &rival {
+                    Some(rival) => warn!(%key, %rival, "two workloads reach one object; neither moves it"),
+                    None => info!(%key, "no other workload reaches its object any more"),
+                }
+                entry.rival = rival;
+                // Who is in charge has changed: the next decision is recorded whatever it is.
+                entry.recorded = None;
             }
         }
     }

@@ -4,6 +4,7 @@ use tenantry_domain::spec::{Strategy, WorkloadSpec};
 use tenantry_domain::unit::{Replicas, Span};
 use tenantry_engine::ports::store::{ConfigStore as _, DecisionRecord};
 use tenantry_engine::record::replays;
+use tenantry_engine::scope::Scope;
 use tenantry_sim::AppSpec;
 use tenantry_sim::fault::{Fault, Faults, Spell};
 use tenantry_sim::load::Load;
@@ -188,6 +189,43 @@ fn of_two_controllers_only_the_newer_epoch_acts() {
         }
         check_records(&one);
     }
+}
+
+#[test]
+fn an_object_that_two_workloads_reach_is_moved_by_neither() {
+    let apps = vec![app("acme", "api", Load::made(shape(3)).scaled(150.0)), app("acme", "web", Load::made(shape(4)))];
+    let mut specs: Vec<WorkloadSpec> = apps.iter().map(|app| spec(app, Strategy::Reactive)).collect();
+    let mut rival = specs[0].clone();
+    rival.key = key("other", "api");
+    // What settles it with other autoscalers settles nothing between two of ours.
+    rival.take_over = true;
+    specs.push(rival);
+    let alone = specs[..2].to_vec();
+    let blind = Spell { from: secs(1200), until: secs(1500), fault: Fault::ClusterDown };
+    let mut house = House::new(apps, specs, Faults(vec![blind]), 3);
+    house.run(secs(HOUR), |_| ());
+    let moved = |house: &House| house.world.effects().iter().filter(|effect| effect.key == key("acme", "api")).count();
+    assert_eq!(moved(&house), 0);
+    assert!(house.world.effects().iter().any(|effect| effect.key == key("acme", "web")), "others are scaled as ever");
+    let statuses = block_on(tenantry_engine::view::workloads(house.store.as_ref(), &Scope::platform())).unwrap();
+    let rivals: Vec<_> = statuses.iter().map(|status| (status.key.to_string(), status.rival.clone())).collect();
+    let (one, other) = (key("acme", "api"), key("other", "api"));
+    assert_eq!(
+        rivals,
+        [
+            ("acme/api".to_owned(), Some(other.clone())),
+            ("acme/web".to_owned(), None),
+            ("other/api".to_owned(), Some(one)),
+        ]
+    );
+    let told = house.store.all_decisions().into_iter().filter(|record| record.key == other);
+    assert!(told.count() < 10, "it is told once, and again only now and then");
+    check_records(&house);
+    house.specs = alone;
+    house.restart("one");
+    house.run(secs(HOUR + 600), |_| ());
+    assert!(moved(&house) > 0, "what is left alone with its object sizes it");
+    check_records(&house);
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub(super) fn alerts(picture: &Picture) -> Vec<String> {
     let queries = leading.clone().flat_map(|one| one.failed_queries.iter().map(|why| format!("a query failed: {why}")));
     let mut alerts: Vec<String> = queries.chain(leading.flat_map(|one| one.troubles.iter().cloned())).collect();
     alerts.extend(picture.workloads.iter().filter(|status| is_troubled(status)).map(|status| {
-        let hold = || status.hold.as_ref().map_or("not seen", sizes::hold).to_owned();
+        let hold = || sizes::hold(status).unwrap_or("not seen").to_owned();
         let why = status.trouble.clone().or_else(|| status.unreadable.clone()).unwrap_or_else(hold);
         format!("{}: {why}", status.key)
     }));

@@ -1,0 +1,49 @@
+use super::*;
+use expect_test::{Expect, expect};
+use serde_json::json;
+
+/// What a hold comes to in words, at five replicas.
+fn check(hold: serde_json::Value, bounds: serde_json::Value, foreign: Option<&str>, expected: &Expect) {
+    let spec = json!({
+        "key": { "tenant": "acme", "workload": "api" },
+        "target": { "api_version": "apps/v1", "kind": "Deployment", "namespace": "acme", "pick": { "name": "api" } },
+        "enabled": true, "strategy": "reactive", "bounds": [1, 5], "fixed": null, "signals": [],
+        "behavior": null, "schedules": [], "freezes": [], "quota": null, "spending": null,
+        "objective": { "availability": 990, "latency_quantile": 950 }, "startup_delay": null, "stale_after": "1m",
+        "take_over": false
+    });
+    let memory = json!({ "recommendations": [], "events": [] });
+    let snapshot = json!({
+        "now": 0, "current": 5, "reported": 5, "pods": [], "observations": [], "expectations": [],
+        "memory": memory, "manual": null, "pause": null, "foreign_scaler": foreign, "others": 0
+    });
+    let planned = json!({
+        "plan": { "key": { "tenant": "acme", "workload": "api" }, "action": { "hold": hold } },
+        "report": { "seen": [], "candidates": [], "wanted": 9, "bounds": bounds, "waits": [] },
+        "memory": memory
+    });
+    let inputs: Inputs = serde_json::from_value(json!({ "spec": spec, "snapshot": snapshot })).unwrap();
+    let planned: Planned = serde_json::from_value(planned).unwrap();
+    let lines = explain(&inputs, &planned, &Outcome::Held);
+    expected.assert_eq(lines.iter().find(|line| line.starts_with(DID)).unwrap());
+}
+
+#[test]
+fn a_rival_is_told_apart_from_another_autoscaler() {
+    check(
+        json!("foreign_scaler"),
+        json!([]),
+        Some("Workload other/api"),
+        &expect![
+            "did        hold: the workload other/api reaches the same object, and neither moves it; let one of the two name another, or set `enabled: false` under its autoscaling"
+        ],
+    );
+    check(
+        json!("foreign_scaler"),
+        json!([]),
+        Some("HorizontalPodAutoscaler web"),
+        &expect![
+            "did        hold: HorizontalPodAutoscaler web is in charge; set `autoscaling.take_over: true` to hand the workload over"
+        ],
+    );
+}
