@@ -1,9 +1,9 @@
 use super::*;
 use expect_test::{Expect, expect};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What a hold comes to in words, at five replicas.
-fn check(hold: serde_json::Value, bounds: serde_json::Value, foreign: Option<&str>, expected: &Expect) {
+fn check(hold: &Value, bounds: &Value, foreign: Option<&str>, expected: &Expect) {
     let spec = json!({
         "key": { "tenant": "acme", "workload": "api" },
         "target": { "api_version": "apps/v1", "kind": "Deployment", "namespace": "acme", "pick": { "name": "api" } },
@@ -29,18 +29,58 @@ fn check(hold: serde_json::Value, bounds: serde_json::Value, foreign: Option<&st
 }
 
 #[test]
+fn a_limit_that_never_yields_is_not_said_to_do_so_later() {
+    let bound = |limit: Value, got: u32| json!([{ "limit": limit, "wanted": 9, "got": got }]);
+    check(
+        &json!("waiting"),
+        &bound(json!("max"), 5),
+        None,
+        &expect![
+            "did        hold: 9 would be right, and 5 is all that the maximum allows, until `max_replicas` is raised"
+        ],
+    );
+    check(
+        &json!("waiting"),
+        &bound(json!("quota"), 5),
+        None,
+        &expect![
+            "did        hold: 9 would be right, and 5 is all that the tenant's quota leaves, until another workload gives replicas back or it is raised"
+        ],
+    );
+    check(
+        &json!("waiting"),
+        &bound(json!({ "schedule_ceiling": "night" }), 5),
+        None,
+        &expect!["did        hold: 9 would be right, and 5 is the ceiling of schedule `night`, until that has passed"],
+    );
+    check(
+        &json!("waiting"),
+        &bound(json!("rate_up"), 5),
+        None,
+        &expect!["did        hold: another size is wanted, and a limit does not allow it yet"],
+    );
+    // A change that the object refused a moment ago waits to be tried again, whatever the maximum is.
+    check(
+        &json!("waiting"),
+        &bound(json!("max"), 7),
+        None,
+        &expect!["did        hold: another size is wanted, and a limit does not allow it yet"],
+    );
+}
+
+#[test]
 fn a_rival_is_told_apart_from_another_autoscaler() {
     check(
-        json!("foreign_scaler"),
-        json!([]),
+        &json!("foreign_scaler"),
+        &json!([]),
         Some("Workload other/api"),
         &expect![
             "did        hold: the workload other/api reaches the same object, and neither moves it; let one of the two name another, or set `enabled: false` under its autoscaling"
         ],
     );
     check(
-        json!("foreign_scaler"),
-        json!([]),
+        &json!("foreign_scaler"),
+        &json!([]),
         Some("HorizontalPodAutoscaler web"),
         &expect![
             "did        hold: HorizontalPodAutoscaler web is in charge; set `autoscaling.take_over: true` to hand the workload over"
