@@ -33,7 +33,7 @@ impl TestBed {
         }
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(script())
-            .args(["up", "--until-eof", "--postgres=false", "--startup-delay=2s", "--dir"])
+            .args(["up", "--until-eof", "--postgres=false", "--metrics", "--startup-delay=2s", "--dir"])
             .arg(folder.path().join("bed"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -17,23 +17,17 @@ use serde_json::{Value, json};
 use crate::bed::{Exporter, TestBed};
 use crate::tenantry::Tenantry;
 
-/// The document of the design, with a workload and the query that measures its load.
-const DOCUMENT: &str = r#"tenant_config:
+/// The document of the design, with not a character changed.
+const DESIGN: &str = r#"tenant_config:
   autoscaling:
     enabled: true
     strategy: "predictive"        # reactive | predictive | scheduled | fixed
     min_replicas: 2
     max_replicas: 50
     metrics:
-      cpu_threshold: null
-      memory_threshold: null
+      cpu_threshold: 70           # percent of request
+      memory_threshold: 80
       latency_threshold: 500ms    # at the objective's quantile, default p95
-      request_rate_threshold: 10
-      request_rate_query: sum by (tenant, workload) (rate(http_requests_total[5s]))
-    stale_after: 10s
-    behavior:
-      scale_up: { policies: [{ type: percent, value: 100, period: 2s }] }
-      scale_down: { stabilization_window: 5s }
   monitoring:
     real_time: true
     metrics_retention: "30d"
@@ -46,9 +40,21 @@ const DOCUMENT: &str = r#"tenant_config:
     cache_ttl: 3600               # seconds; also "1h"
     connection_pool: 100
     circuit_breaker: true
-  workloads:
-    api: {}
 "#;
+
+/// A workload with the query that measures its load. A day passes in a minute, so its rules are quicker than HPA's; what
+/// metrics-server says is up to half a minute old.
+const WORKLOAD: &str = "  workloads:
+    api:
+      autoscaling:
+        metrics:
+          request_rate_threshold: 10
+          request_rate_query: sum by (tenant, workload) (rate(http_requests_total[5s]))
+        stale_after: 45s
+        behavior:
+          scale_up: { policies: [{ type: percent, value: 100, period: 2s }] }
+          scale_down: { stabilization_window: 5s }
+";
 
 /// A day of the trace in so long: five minutes of it pass in a quarter of a second.
 const DAY: Duration = Duration::from_secs(72);
@@ -158,8 +164,19 @@ impl Cluster {
                     "replicas": 2,
                     "selector": { "matchLabels": { "app": "api" } },
                     "template": {
-                        "metadata": { "labels": { "app": "api" } },
-                        "spec": { "containers": [{ "name": "main", "image": "none" }] }
+                        "metadata": {
+                            "labels": { "app": "api" },
+                            // Under the thresholds, so that the size follows the requests.
+                            "annotations": {
+                                "testbed.tenantry.dev/usage-cpu": "10m",
+                                "testbed.tenantry.dev/usage-memory": "8Mi"
+                            }
+                        },
+                        "spec": { "containers": [{
+                            "name": "main",
+                            "image": "none",
+                            "resources": { "requests": { "cpu": "100m", "memory": "64Mi" } }
+                        }] }
                     }
                 }
             }))
@@ -191,6 +208,13 @@ fn until<T>(what: &str, limit: u64, mut look: impl FnMut() -> Result<T, String>)
     }
 }
 
+/// What the only workload's signal says now.
+fn signal(tenantry: &Tenantry, name: &str) -> Value {
+    let seen = tenantry.json("get workloads");
+    let signals = seen[0]["signals"].as_array().cloned().unwrap_or_default();
+    signals.into_iter().find(|signal| signal["name"] == name).map_or(Value::Null, |signal| signal["now"].clone())
+}
+
 #[test]
 fn replicas_follow_a_recorded_load_and_kills_break_no_law() {
     let Some(bed) = TestBed::start("the proof") else { return };
@@ -206,7 +230,7 @@ fn replicas_follow_a_recorded_load_and_kills_break_no_law() {
     let cluster = Cluster::connect(&bed.text("kubeconfig"));
     cluster.deploy();
     let tenantry = Tenantry::new();
-    tenantry.write("tenants/acme.yaml", DOCUMENT);
+    tenantry.write("tenants/acme.yaml", &format!("{DESIGN}{WORKLOAD}"));
     let up = Up::start(&tenantry, &bed, "one");
 
     let wanted = |load: &Load| (load.rate() / 10.0).clamp(2.0, 50.0);
@@ -229,12 +253,18 @@ fn replicas_follow_a_recorded_load_and_kills_break_no_law() {
         std::thread::sleep(Duration::from_millis(200));
     }
     assert!(sizes.len() > 1, "the size never moved: {sizes:?}");
+    for usage in ["cpu", "memory"] {
+        until("what the pods use", 60, || {
+            let now = signal(&tenantry, usage);
+            if now.get("Ok").is_some() { Ok(()) } else { Err(format!("{usage}: {now}")) }
+        });
+    }
 
     // Prometheus dies: nothing shrinks while nothing is seen (L2), and all goes on when it is back.
     bed.order("kill", "prometheus");
-    until("blindness", 40, || {
-        let seen = tenantry.json("get workloads");
-        if seen[0]["hold"] == "blind" { Ok(()) } else { Err(seen[0]["hold"].to_string()) }
+    until("the loss of the request rate", 40, || {
+        let now = signal(&tenantry, "request_rate");
+        if now.get("Err").is_some() { Ok(()) } else { Err(now.to_string()) }
     });
     let (blind_from, _) = cluster.size().unwrap();
     std::thread::sleep(Duration::from_secs(6));
