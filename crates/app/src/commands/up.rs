@@ -2,6 +2,7 @@
 
 mod connect;
 mod folder;
+mod servers;
 mod settings;
 mod sources;
 

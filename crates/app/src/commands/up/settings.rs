@@ -8,6 +8,8 @@ use serde::Deserialize;
 use tenantry_domain::unit::Span;
 use tenantry_operator::Options as KubernetesOptions;
 
+use super::servers::{Listed, Server, servers};
+
 /// Whether changes are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,8 +52,15 @@ pub(crate) enum LogFormat {
 
 A settings file has the flags' names as keys:
   config: /etc/tenantry/tenants
-  prometheus: [http://prometheus:9090]
-  cycle: 5s")]
+  cycle: 5s
+  prometheus:
+    - http://prometheus:9090                     # shown what the flags --prometheus-... say
+    - name: eu                                   # shown what stands here, and nothing of the flags
+      url: https://prom-eu:9090
+      token_file: /etc/tenantry/eu.token         # or user and password_file
+      ca: /etc/tenantry/eu-ca.pem
+      headers: { X-Scope-OrgID: team }
+    - { name: us, url: https://prom-us:9090, cert: /etc/tenantry/us.pem, key: /etc/tenantry/us.key }")]
 pub(crate) struct Up {
     /// A file with these settings
     #[arg(long, env = "TENANTRY_SETTINGS", value_name = "FILE")]
@@ -66,9 +75,9 @@ pub(crate) struct Up {
     /// Whether to set sizes [default: act]
     #[arg(long, env = "TENANTRY_MODE", value_enum)]
     pub(crate) mode: Option<Mode>,
-    /// A server of Prometheus' query API; several are asked as one
+    /// A server of Prometheus' query API; several are asked as one, and the settings file gives each its own credentials
     #[arg(long, env = "TENANTRY_PROMETHEUS", value_name = "[NAME=]URL", value_delimiter = ',')]
-    pub(crate) prometheus: Vec<String>,
+    pub(crate) prometheus: Vec<Listed>,
     /// File with a bearer token for Prometheus
     #[arg(long, env = "TENANTRY_PROMETHEUS_TOKEN_FILE", value_name = "FILE")]
     pub(crate) prometheus_token_file: Option<PathBuf>,
@@ -87,8 +96,8 @@ pub(crate) struct Up {
     /// PEM file of its key
     #[arg(long, env = "TENANTRY_PROMETHEUS_KEY", value_name = "FILE")]
     pub(crate) prometheus_key: Option<PathBuf>,
-    /// A header for Prometheus, such as `X-Scope-OrgID=team`
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// A header for Prometheus, such as `X-Scope-OrgID=team`; in the variable, one a line
+    #[arg(long, env = "TENANTRY_PROMETHEUS_HEADER", value_name = "NAME=VALUE", value_delimiter = '\n')]
     pub(crate) prometheus_header: Vec<String>,
     /// Load from CSV files instead of a server: `TENANT.WORKLOAD.csv` or `TENANT.csv`, begun when the server starts
     #[arg(long, env = "TENANTRY_REPLAY", value_name = "FILE|DIR")]
@@ -140,13 +149,6 @@ pub(crate) struct Up {
     pub(crate) log_format: Option<LogFormat>,
 }
 
-/// A server of Prometheus' query API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Server {
-    pub(crate) name: String,
-    pub(crate) url: String,
-}
-
 /// The settings with nothing left open.
 #[derive(Debug)]
 pub(crate) struct Resolved {
@@ -182,7 +184,7 @@ impl Up {
         if !(500..=600_000).contains(&cycle.as_millis()) {
             bail!("a cycle of {cycle} cannot be: it must be 500ms to 10m");
         }
-        let servers = over.prometheus.iter().map(|text| server(text)).collect::<anyhow::Result<Vec<_>>>()?;
+        let servers = servers(&over)?;
         let host = std::fs::read_to_string("/etc/hostname").map(|name| name.trim().to_owned()).unwrap_or_default();
         let holder = over
             .holder
@@ -217,7 +219,9 @@ impl Up {
     }
 
     fn over(self, file: Self) -> Self {
-        let list = |own: Vec<String>, other: Vec<String>| if own.is_empty() { other } else { own };
+        fn list<T>(own: Vec<T>, other: Vec<T>) -> Vec<T> {
+            if own.is_empty() { other } else { own }
+        }
         Self {
             settings: self.settings,
             store: self.store.or(file.store),
@@ -256,18 +260,6 @@ fn read(path: &Path) -> anyhow::Result<Up> {
     serde_saphyr::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
 }
 
-fn server(text: &str) -> anyhow::Result<Server> {
-    let (name, url) = match text.split_once('=') {
-        // A `=` further on belongs to the address.
-        Some((name, url)) if !name.contains(['/', ':']) => (name, url),
-        _ => ("prometheus", text),
-    };
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        bail!("`{text}` is no server: write it as `http://HOST:PORT` or `NAME=http://HOST:PORT`");
-    }
-    Ok(Server { name: name.to_owned(), url: url.to_owned() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,7 +272,8 @@ mod tests {
         let flags = Up { settings: Some(path.clone()), cycle: Some(Span::from_secs(2)), ..Up::default() };
         let resolved = flags.resolve(None).unwrap();
         assert_eq!((resolved.cycle, resolved.mode), (Span::from_secs(2), Mode::Observe));
-        assert_eq!(resolved.servers, [Server { name: "eu".to_owned(), url: "http://eu:9090".to_owned() }]);
+        let server = resolved.servers[0].settings().unwrap();
+        assert_eq!((server.name.as_str(), server.url.as_str()), ("eu", "http://eu:9090"));
         std::fs::write(&path, "cylce: 5s\n").unwrap();
         let wrong = Up { settings: Some(path), ..Up::default() }.resolve(None).unwrap_err().to_string();
         assert!(wrong.contains("cylce"), "{wrong}");

@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tenantry_adapters::metrics::federation::Federation;
-use tenantry_adapters::metrics::prometheus::{Auth, ClientCertificate, Hidden, Prometheus, Secret, Settings};
+use tenantry_adapters::metrics::prometheus::Prometheus;
 use tenantry_adapters::metrics::replay::{CsvReplay, Shifted};
 use tenantry_domain::unit::Span;
 use tenantry_engine::ports::Clock as _;
 use tenantry_engine::ports::metrics::MetricsSource;
 
-use super::settings::{Resolved, Up};
+use super::settings::Resolved;
 use crate::time::SystemClock;
 
 /// One server, or several as one.
@@ -25,20 +25,7 @@ pub(super) fn sources(settings: &Resolved) -> anyhow::Result<Arc<dyn MetricsSour
         sources.push(Arc::new(replay(path, flags.replay_speed.unwrap_or(1).max(1))?));
     }
     for server in &settings.servers {
-        let mut one = Settings::new(&server.name, &server.url);
-        one.auth = auth(flags)?;
-        one.ca = flags.prometheus_ca.clone();
-        one.client = match (&flags.prometheus_cert, &flags.prometheus_key) {
-            (Some(certificate), Some(key)) => {
-                Some(ClientCertificate { certificate: certificate.clone(), key: key.clone() })
-            }
-            (None, None) => None,
-            _ => bail!("--prometheus-cert and --prometheus-key come together"),
-        };
-        for header in &flags.prometheus_header {
-            let (name, value) = header.split_once('=').with_context(|| format!("`{header}` is no NAME=VALUE"))?;
-            one.headers.push((name.to_owned(), Hidden::new(value)));
-        }
+        let mut one = server.settings()?;
         // A cycle must end before the next: a question that takes longer is given up.
         one.deadline = settings.cycle.max(one.timeout);
         sources.push(Arc::new(Prometheus::new(one)?));
@@ -64,15 +51,4 @@ fn replay(path: &Path, speed: u32) -> anyhow::Result<Shifted> {
     Shifted::new(recorded, SystemClock.now(), speed).with_context(|| {
         format!("{} holds no load: a .csv file with a column of times and one of values", path.display())
     })
-}
-
-fn auth(flags: &Up) -> anyhow::Result<Auth> {
-    match (&flags.prometheus_token_file, &flags.prometheus_user, &flags.prometheus_password_file) {
-        (None, None, None) => Ok(Auth::None),
-        (Some(file), None, None) => Ok(Auth::Bearer { token: Secret::File(file.clone()) }),
-        (None, Some(user), Some(file)) => Ok(Auth::Basic { user: user.clone(), password: Secret::File(file.clone()) }),
-        _ => bail!(
-            "Prometheus is shown either a token (--prometheus-token-file), or a user and a password (--prometheus-user, --prometheus-password-file)"
-        ),
-    }
 }
