@@ -10,6 +10,7 @@ mod cross;
 mod diff;
 mod document;
 mod draft;
+mod explain;
 mod layers;
 mod problem;
 mod schema;
@@ -26,7 +27,8 @@ pub use body::{AlertChannel, Encryption, IsolationLevel, Lifecycle, Monitoring, 
 pub use diff::{FieldChange, diff};
 pub use document::Document;
 pub use draft::Draft;
-pub use layers::{Effective, Explained, Layers};
+pub use explain::Explained;
+pub use layers::{Effective, Layers};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::Serialize;
 use tenantry_domain::config::{Document, DocumentKey, Effective, Explained, Layers, Problems};
-use tenantry_domain::id::TenantId;
+use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::spec::WorkloadSpec;
 use tenantry_domain::time::Timestamp;
 use thiserror::Error;
@@ -56,6 +56,14 @@ pub enum TenantsError {
         /// Which.
         key: DocumentKey,
     },
+    /// The tenant has no such workload.
+    #[error("tenant `{}` declares no workload `{}`: {}", key.tenant, key.workload, listed(known))]
+    NoWorkload {
+        /// Which.
+        key: WorkloadKey,
+        /// Those it has.
+        known: Vec<WorkloadKey>,
+    },
     /// It has no such revision.
     #[error("{key} has no revision {number}; it is at {last}")]
     NoRevision {
@@ -91,6 +99,7 @@ impl TenantsError {
             Self::NoDocument { .. } => "T103",
             Self::NoRevision { .. } => "T104",
             Self::Stale { .. } => "T105",
+            Self::NoWorkload { .. } => "T106",
             Self::Store(error) => error.code(),
         }
     }
@@ -98,6 +107,11 @@ impl TenantsError {
 
 fn count(problems: usize) -> String {
     if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
+}
+
+fn listed(known: &[WorkloadKey]) -> String {
+    let names: Vec<String> = known.iter().map(WorkloadKey::to_string).collect();
+    if names.is_empty() { "it has none".to_owned() } else { names.join(", ") }
 }
 
 impl From<Problems> for TenantsError {
@@ -194,17 +208,42 @@ impl Tenants {
         self.declarations(&Scope::tenant(id.clone()), &[]).await?.resolve(id)
     }
 
-    /// Who set each value of a tenant's configuration, or those of one field or group.
+    /// Who set each value of a tenant's configuration, or of what it comes to for one workload; all of them, or those
+    /// of one field or group.
     ///
     /// # Errors
     /// [`TenantsError`].
-    pub async fn explain(&self, id: &TenantId, field: Option<&str>) -> Result<Vec<Explained>, TenantsError> {
+    pub async fn explain(
+        &self,
+        id: &TenantId,
+        workload: Option<&WorkloadName>,
+        field: Option<&str>,
+    ) -> Result<Vec<Explained>, TenantsError> {
         let found = self.declarations(&Scope::tenant(id.clone()), &[]).await?;
         let key = DocumentKey::Tenant(id.clone());
         let document = found.tenants.get(id).ok_or(TenantsError::NoDocument { key })?;
         // What a tenant's layers contradict is told first: it is no fault of what was asked for.
         found.layers.resolve(document)?;
-        found.layers.explain(document, field).map_err(|problems| TenantsError::NoField { problems })
+        let none = |problems| TenantsError::NoField { problems };
+        let Some(workload) = workload else { return found.layers.explain(document, field).map_err(none) };
+        let explained = found.layers.explain_workload(document, workload, field).map_err(none)?;
+        explained.ok_or_else(|| {
+            let all = document.body().get("workloads").and_then(serde_json::Value::as_object);
+            let names = all.into_iter().flatten().filter_map(|(name, _)| WorkloadName::new(name.as_str()).ok());
+            let key = |workload| WorkloadKey { tenant: id.clone(), workload };
+            TenantsError::NoWorkload { key: key(workload.clone()), known: names.map(key).collect() }
+        })
+    }
+
+    /// What is asked for one workload.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn spec_of(&self, key: &WorkloadKey) -> Result<WorkloadSpec, TenantsError> {
+        let specs = self.specs_of(&key.tenant).await?;
+        let known = specs.iter().map(|spec| spec.key.clone()).collect();
+        let found = specs.into_iter().find(|spec| spec.key == *key);
+        found.ok_or_else(|| TenantsError::NoWorkload { key: key.clone(), known })
     }
 
     /// What is asked for each workload of a tenant.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use tenantry_domain::config::{DocumentKey, Explained};
-use tenantry_domain::id::{RegionName, TenantId, TierName};
+use tenantry_domain::id::{RegionName, TenantId, TierName, WorkloadName};
 use tenantry_engine::tenants::Tenants;
 
 use crate::cli::Common;
@@ -35,12 +35,16 @@ pub(crate) enum Config {
     #[command(after_help = "Examples:
   tenantry config explain acme
   tenantry config explain acme autoscaling.max_replicas
+  tenantry config explain acme --workload api      what it comes to for one workload
   tenantry config explain acme autoscaling -o json")]
     Explain {
         /// Which tenant
         tenant: TenantId,
         /// Only this field or group
         field: Option<String>,
+        /// What it comes to for this workload: its object, and its own autoscaling over the tenant's
+        #[arg(long, value_name = "NAME")]
+        workload: Option<WorkloadName>,
     },
     /// List revisions with author, time and reason
     #[command(after_help = "Examples:
@@ -183,7 +187,9 @@ pub(crate) async fn run(common: &Common, command: Config) -> anyhow::Result<Exit
         Config::Validate(asked) => apply::validate(common, asked).await,
         Config::Apply(asked) => apply::apply(common, asked, "applied on the command line").await,
         Config::Import(asked) => apply::apply(common, asked, "imported on the command line").await,
-        Config::Explain { tenant, field } => explain(common, &tenant, field.as_deref()).await,
+        Config::Explain { tenant, field, workload } => {
+            explain(common, &tenant, workload.as_ref(), field.as_deref()).await
+        }
         Config::History { document, last } => history::list(common, &document.document, last).await,
         Config::Diff { document, from, to } => history::compare(common, &document.document, from, to).await,
         Config::Rollback { document, revision, by } => {
@@ -193,10 +199,18 @@ pub(crate) async fn run(common: &Common, command: Config) -> anyhow::Result<Exit
     }
 }
 
-async fn explain(common: &Common, tenant: &TenantId, field: Option<&str>) -> anyhow::Result<ExitCode> {
+async fn explain(
+    common: &Common,
+    tenant: &TenantId,
+    workload: Option<&WorkloadName>,
+    field: Option<&str>,
+) -> anyhow::Result<ExitCode> {
     let tenants = Tenants::new(place::open(common.store.as_deref()).await?);
-    let explained = tenants.explain(tenant, field).await?;
-    let notes = tenants.effective(tenant).await?.notes();
+    let explained = tenants.explain(tenant, workload, field).await?;
+    let mut notes = tenants.effective(tenant).await?.notes();
+    if let Some(workload) = workload {
+        notes.retain(|note| note.starts_with(&format!("{tenant}/{workload}: ")));
+    }
     output::say(common.output, &explained, |rows| {
         let cells = |one: &Explained| {
             let place = match (&one.file, one.line) {

@@ -9,12 +9,13 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 30] = [
+const PAGES: [(&str, &str); 31] = [
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
     ("T104", include_str!("../../../../docs/errors/T104.md")),
     ("T105", include_str!("../../../../docs/errors/T105.md")),
+    ("T106", include_str!("../../../../docs/errors/T106.md")),
     ("T201", include_str!("../../../../docs/errors/T201.md")),
     ("T202", include_str!("../../../../docs/errors/T202.md")),
     ("T203", include_str!("../../../../docs/errors/T203.md")),

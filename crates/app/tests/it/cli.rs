@@ -12,11 +12,11 @@ const ACME: &str = "tenant_config:
 ";
 const GOLD: &str = "tier_config:\n  autoscaling: { min_replicas: 3 }\n";
 
-fn check(tenantry: &Tenantry, line: &str, expected: &Expect) {
+pub(crate) fn check(tenantry: &Tenantry, line: &str, expected: &Expect) {
     expected.assert_eq(&tenantry.says(line));
 }
 
-fn declared() -> Tenantry {
+pub(crate) fn declared() -> Tenantry {
     let tenantry = Tenantry::new();
     tenantry.write("tenants/acme.yaml", ACME);
     tenantry.write("tenants/gold.yaml", GOLD);

@@ -12,5 +12,6 @@
 mod bed;
 mod cli;
 mod folder;
+mod listed;
 mod proof;
 mod tenantry;

@@ -1,14 +1,13 @@
 //! Layers laid over each other: built-in, defaults, tier, region, tenant; later wins, field by field.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize as _, Serialize};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::body::{Body, Lifecycle, Monitoring, Performance, Security};
 use super::cross::cross_check;
-use super::diff::leaves;
-use super::problem::{Problem, Problems, nearest};
+use super::problem::{Problems, nearest};
 use super::workloads::specs;
 use super::{Document, DocumentKey};
 use crate::id::{RegionName, TenantId, TierName};
@@ -30,23 +29,8 @@ pub struct Layers {
 pub struct Effective {
     /// Whose.
     pub tenant: TenantId,
-    value: Value,
-    body: Body,
-}
-
-/// A value with who set it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Explained {
-    /// The field, such as `autoscaling.min_replicas`.
-    pub field: String,
-    /// Its value.
-    pub value: String,
-    /// Which layer set it, such as `tier gold`; `built-in` where none did.
-    pub layer: String,
-    /// The file that set it.
-    pub file: Option<String>,
-    /// The line in it.
-    pub line: Option<u32>,
+    pub(super) value: Value,
+    pub(super) body: Body,
 }
 
 /// Lays `over` over `under`: what it sets wins, and what it sets to nothing is built-in again.
@@ -135,62 +119,8 @@ impl Layers {
         self.stack(tenant).map(|_| ())
     }
 
-    /// Who set each value of a tenant's configuration, or those of one field or group.
-    ///
-    /// # Errors
-    /// As [`Layers::resolve`], and a field that is not set and not known.
-    pub fn explain(&self, tenant: &Document, field: Option<&str>) -> Result<Vec<Explained>, Problems> {
-        let effective = self.resolve(tenant)?;
-        let stack = self.stack(tenant)?;
-        let mut values = Vec::new();
-        leaves("", &effective.value, &mut values);
-        let set: BTreeSet<&str> = values.iter().map(|(field, _)| field.as_str()).collect();
-        let own = effective.body.autoscaling.clone().unwrap_or_default();
-        let cpu = super::workloads::assumed_cpu(&effective.tenant, &own).map(|percent| percent.to_string());
-        let built_in: Vec<(String, String)> = super::workloads::BUILT_IN
-            .into_iter()
-            .chain(cpu.as_deref().map(|percent| ("autoscaling.metrics.cpu_threshold", percent)))
-            .filter(|(field, _)| !set.contains(field))
-            .map(|(field, value)| (field.to_owned(), value.to_owned()))
-            .collect();
-        values.extend(built_in);
-        values.sort();
-        let inside = |name: &str| {
-            field
-                .is_none_or(|field| name == field || name.strip_prefix(field).is_some_and(|rest| rest.starts_with('.')))
-        };
-        let found: Vec<Explained> = values
-            .iter()
-            .filter(|(name, _)| inside(name))
-            .map(|(name, value)| {
-                let setter = stack.iter().rev().find(|(_, document)| document.line(name).is_some());
-                Explained {
-                    field: name.clone(),
-                    value: value.clone(),
-                    layer: setter.map_or_else(|| "built-in".to_owned(), |(layer, _)| layer.clone()),
-                    file: setter.map(|(_, document)| document.source().to_owned()),
-                    line: setter.and_then(|(_, document)| document.line(name)),
-                }
-            })
-            .collect();
-        if found.is_empty() {
-            let field = field.unwrap_or_default();
-            let known = nearest(field, values.iter().map(|(name, _)| name.as_str()));
-            return Err(Problems(vec![Problem {
-                file: tenant.source().to_owned(),
-                line: 0,
-                column: 0,
-                field: field.to_owned(),
-                message: "it is not set by any layer, and has no built-in value".to_owned(),
-                excerpt: String::new(),
-                help: known.map(|name| format!("did you mean `{name}`?")),
-            }]));
-        }
-        Ok(found)
-    }
-
     /// The layers of a tenant, weakest first.
-    fn stack<'a>(&'a self, tenant: &'a Document) -> Result<Vec<(String, &'a Document)>, Problems> {
+    pub(super) fn stack<'a>(&'a self, tenant: &'a Document) -> Result<Vec<(String, &'a Document)>, Problems> {
         let named = |field: &str| tenant.body().get(field).and_then(Value::as_str);
         let mut stack: Vec<(String, &Document)> = Vec::with_capacity(4);
         let mut problems = Vec::new();
@@ -273,7 +203,12 @@ impl Effective {
     /// What is asked for each of the tenant's workloads, ordered by name; nothing for a tenant that is not active.
     #[must_use]
     pub fn workloads(&self) -> Vec<WorkloadSpec> {
-        if self.lifecycle() == Lifecycle::Active { specs(&self.tenant, &self.body, &self.value).0 } else { Vec::new() }
+        if self.lifecycle() == Lifecycle::Active { self.specs() } else { Vec::new() }
+    }
+
+    /// As [`Effective::workloads`], whatever the tenant's life.
+    pub(super) fn specs(&self) -> Vec<WorkloadSpec> {
+        specs(&self.tenant, &self.body, &self.value).0
     }
 
     /// What was declared and cannot be done as it stands, for a person.

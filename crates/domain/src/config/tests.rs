@@ -158,6 +158,66 @@ fn each_value_names_the_layer_file_and_line_that_set_it() {
         .assert_eq(&unknown.to_string());
 }
 
+/// A workload's values, with where they were set.
+fn of_workload(document: &str, workload: &str, field: Option<&str>) -> String {
+    let (document, workload) = (parse(document).unwrap(), crate::id::WorkloadName::new(workload).unwrap());
+    let rows = layers().explain_workload(&document, &workload, field).unwrap().unwrap();
+    let place = |one: &Explained| one.file.as_ref().map(|file| format!(" {file}:{}", one.line.unwrap_or(0)));
+    let row =
+        |one: &Explained| format!("{} = {} [{}{}]\n", one.field, one.value, one.layer, place(one).unwrap_or_default());
+    rows.iter().filter(|one| !one.field.contains("schedules")).map(row).collect()
+}
+
+#[test]
+fn a_workloads_own_values_are_told_over_the_tenants() {
+    expect![[r#"
+        api_version = apps/v1 [built-in]
+        autoscaling.behavior.scale_down.policies = [{"period":"60s","type":"percent","value":10}] [tenant acme acme.yaml:16]
+        autoscaling.behavior.scale_down.select_policy = max [built-in]
+        autoscaling.behavior.scale_down.stabilization_window = 10m [tenant acme acme.yaml:15]
+        autoscaling.behavior.scale_down.tolerance = 10 [built-in]
+        autoscaling.behavior.scale_up.policies = [{"period":"15s","type":"pods","value":4},{"period":"15s","type":"percent","value":100}] [built-in]
+        autoscaling.behavior.scale_up.select_policy = max [built-in]
+        autoscaling.behavior.scale_up.stabilization_window = 0s [built-in]
+        autoscaling.behavior.scale_up.tolerance = 10 [built-in]
+        autoscaling.enabled = true [built-in]
+        autoscaling.max_replicas = 30 [tenant acme acme.yaml:7]
+        autoscaling.metrics.cpu_threshold = 60 [tenant acme acme.yaml:33]
+        autoscaling.min_replicas = 0 [tenant acme acme.yaml:33]
+        autoscaling.signals.jobs.measures_at_zero = true [tenant acme acme.yaml:12]
+        autoscaling.signals.jobs.per_replica = 25 [tenant acme acme.yaml:11]
+        autoscaling.signals.jobs.query = sum(queue_jobs) [tenant acme acme.yaml:10]
+        autoscaling.stale_after = 2m [built-in]
+        autoscaling.strategy = reactive [tenant acme acme.yaml:33]
+        autoscaling.take_over = false [built-in]
+        kind = StatefulSet [tenant acme acme.yaml:30]
+        namespace = acme-jobs [tenant acme acme.yaml:31]
+        selector.app = worker [tenant acme acme.yaml:32]
+    "#]].assert_eq(&of_workload(FULL, "worker", None));
+    let bare = "tenant_config:\n  workloads: { api: {} }\n";
+    expect![[r#"
+        api_version = apps/v1 [built-in]
+        autoscaling.behavior.scale_down.stabilization_window = 5m [built-in]
+        autoscaling.behavior.scale_down.tolerance = 10 [built-in]
+        autoscaling.behavior.scale_up.policies = at once to the double, or to 4 [built-in]
+        autoscaling.behavior.scale_up.tolerance = 10 [built-in]
+        autoscaling.enabled = true [built-in]
+        autoscaling.max_replicas = 10 [built-in]
+        autoscaling.metrics.cpu_threshold = 80 [built-in]
+        autoscaling.min_replicas = 1 [built-in]
+        autoscaling.stale_after = 2m [built-in]
+        autoscaling.strategy = reactive [built-in]
+        autoscaling.take_over = false [built-in]
+        kind = Deployment [built-in]
+        name = api [built-in]
+        namespace = acme [built-in]
+    "#]]
+    .assert_eq(&of_workload(bare, "api", None));
+    let document = parse(FULL).unwrap();
+    let none = layers().explain_workload(&document, &crate::id::WorkloadName::new("web").unwrap(), None).unwrap();
+    assert_eq!(none, None);
+}
+
 fn wrong(text: &str, expected: &Expect) {
     let problems = match parse(text) {
         Err(problems) => problems,

@@ -26,36 +26,41 @@ pub(crate) const MAX_DEFAULT: u32 = 10;
 const CPU_DEFAULT: u32 = 80;
 const STALE_DEFAULT: Span = Span::from_secs(120);
 
-/// Built-in values that stand where no layer sets one, for `explain`.
-pub(crate) const BUILT_IN: [(&str, &str); 8] = [
+/// Built-in values that stand where no layer sets one, for `explain`; those that depend on others are reckoned there.
+pub(crate) const BUILT_IN: [(&str, &str); 7] = [
     ("autoscaling.enabled", "true"),
     ("autoscaling.strategy", "reactive"),
-    ("autoscaling.min_replicas", "1"),
-    ("autoscaling.max_replicas", "10"),
     ("autoscaling.stale_after", "2m"),
     ("autoscaling.take_over", "false"),
     ("lifecycle", "active"),
     ("objective.availability", "99"),
+    ("objective.latency_percentile", "95"),
 ];
 
 /// The workloads' specs, and notes on what was declared and cannot be done as it stands.
 pub(crate) fn specs(tenant: &TenantId, body: &Body, value: &Value) -> (Vec<WorkloadSpec>, Vec<String>) {
     let mut notes = Vec::new();
-    let shared = body.autoscaling.clone().unwrap_or_default();
     let count = body.workloads.as_ref().map_or(0, std::collections::BTreeMap::len);
     let specs = body.workloads.iter().flatten().filter_map(|(name, workload)| {
-        let written = || value.get("workloads")?.get(name)?.get("autoscaling");
-        let autoscaling = match workload.autoscaling.as_ref().and_then(|_| written()) {
-            None => shared.clone(),
-            Some(own) => {
-                let under = value.get("autoscaling").cloned().unwrap_or(Value::Null);
-                Autoscaling::deserialize(&merge(under, own)).unwrap_or_else(|_| shared.clone())
-            }
-        };
+        let autoscaling = own_autoscaling(body, value, name);
         let key = WorkloadKey { tenant: tenant.clone(), workload: WorkloadName::new(name.as_str()).ok()? };
         Some(spec(key, workload, &autoscaling, body, count, &mut notes))
     });
     (specs.collect(), notes)
+}
+
+/// A workload's own `autoscaling` over the tenant's.
+pub(crate) fn own_autoscaling(body: &Body, value: &Value, name: &str) -> Autoscaling {
+    let shared = || body.autoscaling.clone().unwrap_or_default();
+    let declares = body.workloads.as_ref().and_then(|all| all.get(name)?.autoscaling.as_ref()).is_some();
+    let written = || value.get("workloads")?.get(name)?.get("autoscaling");
+    match written().filter(|_| declares) {
+        None => shared(),
+        Some(own) => {
+            let under = value.get("autoscaling").cloned().unwrap_or(Value::Null);
+            Autoscaling::deserialize(&merge(under, own)).unwrap_or_else(|_| shared())
+        }
+    }
 }
 
 fn spec(
@@ -66,10 +71,7 @@ fn spec(
     count: usize,
     notes: &mut Vec<String>,
 ) -> WorkloadSpec {
-    let floor =
-        Replicas::new(own.min_replicas.unwrap_or_else(|| MIN_DEFAULT.min(own.max_replicas.unwrap_or(MIN_DEFAULT))));
-    let ceiling =
-        Replicas::new(own.max_replicas.unwrap_or_else(|| MAX_DEFAULT.max(own.min_replicas.unwrap_or(MAX_DEFAULT))));
+    let (floor, ceiling) = limits(own);
     let target = ScaleTarget {
         api_version: workload.api_version.clone().unwrap_or_else(|| "apps/v1".to_owned()),
         kind: workload.kind.clone().unwrap_or_else(|| "Deployment".to_owned()),
@@ -103,6 +105,13 @@ fn spec(
         take_over: own.take_over.unwrap_or(false),
         key,
     }
+}
+
+/// Least and most replicas; one that is not declared makes room for the other.
+pub(crate) fn limits(own: &Autoscaling) -> (Replicas, Replicas) {
+    let floor = own.min_replicas.unwrap_or_else(|| MIN_DEFAULT.min(own.max_replicas.unwrap_or(MIN_DEFAULT)));
+    let ceiling = own.max_replicas.unwrap_or_else(|| MAX_DEFAULT.max(own.min_replicas.unwrap_or(MAX_DEFAULT)));
+    (Replicas::new(floor), Replicas::new(ceiling))
 }
 
 /// What is declared and comes to nothing, as something it needs is not.

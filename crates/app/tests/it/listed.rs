@@ -1,0 +1,57 @@
+//! What is declared, as it is listed and explained.
+
+use expect_test::expect;
+
+use crate::cli::{check, declared};
+
+#[test]
+fn a_workload_is_explained_with_its_own_settings_over_the_tenants() {
+    let tenantry = declared();
+    let own = "tenant_config:\n  tier: gold\n  autoscaling: { max_replicas: 50 }\n  workloads:\n    api: { name: web, autoscaling: { max_replicas: 9 } }\n";
+    tenantry.write("tenants/acme.yaml", own);
+    tenantry.says("config apply tenants -m own");
+    check(
+        &tenantry,
+        "config explain acme --workload api",
+        &expect![[r#"
+        FIELD                                                 VALUE                           LAYER        SET IN
+        api_version                                           apps/v1                         built-in
+        autoscaling.behavior.scale_down.stabilization_window  5m                              built-in
+        autoscaling.behavior.scale_down.tolerance             10                              built-in
+        autoscaling.behavior.scale_up.policies                at once to the double, or to 4  built-in
+        autoscaling.behavior.scale_up.tolerance               10                              built-in
+        autoscaling.enabled                                   true                            built-in
+        autoscaling.max_replicas                              9                               tenant acme  tenants/acme.yaml:5
+        autoscaling.metrics.cpu_threshold                     80                              built-in
+        autoscaling.min_replicas                              3                               tier gold    tenants/gold.yaml:2
+        autoscaling.stale_after                               2m                              built-in
+        autoscaling.strategy                                  reactive                        built-in
+        autoscaling.take_over                                 false                           built-in
+        kind                                                  Deployment                      built-in
+        name                                                  web                             tenant acme  tenants/acme.yaml:5
+        namespace                                             acme                            built-in
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config explain acme autoscaling.behavior",
+        &expect![[r#"
+        FIELD                                                 VALUE                           LAYER     SET IN
+        autoscaling.behavior.scale_down.stabilization_window  5m                              built-in
+        autoscaling.behavior.scale_down.tolerance             10                              built-in
+        autoscaling.behavior.scale_up.policies                at once to the double, or to 4  built-in
+        autoscaling.behavior.scale_up.tolerance               10                              built-in
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config explain acme --workload web",
+        &expect![[r#"
+        error: tenant `acme` declares no workload `web`: acme/api
+          T106: `tenantry errors T106` says what to do
+        exit 1
+    "#]],
+    );
+}
