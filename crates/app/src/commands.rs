@@ -4,7 +4,7 @@ pub(crate) mod backtest;
 pub(crate) mod config;
 pub(crate) mod demo;
 mod errors;
-mod explain;
+pub(crate) mod explain;
 mod get;
 mod intervene;
 pub(crate) mod simulate;

@@ -10,6 +10,7 @@ use tenantry_engine::tenants::TenantsError;
 use tenantry_operator::ConnectError;
 use tenantry_sim::scenario::ScenarioError;
 
+use crate::commands::explain::Undecided;
 use crate::terminal;
 
 /// What was asked cannot be done: bad input, nothing found, a store that does not open.
@@ -43,5 +44,13 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let replay = || error.downcast_ref::<ReplayError>().map(ReplayError::code);
     let record = || error.downcast_ref::<RecordError>().map(RecordError::code);
     let scenario = || error.downcast_ref::<ScenarioError>().map(ScenarioError::code);
-    tenants.or_else(store).or_else(connect).or_else(settings).or_else(replay).or_else(record).or_else(scenario)
+    let undecided = || error.downcast_ref::<Undecided>().map(Undecided::code);
+    tenants
+        .or_else(undecided)
+        .or_else(store)
+        .or_else(connect)
+        .or_else(settings)
+        .or_else(replay)
+        .or_else(record)
+        .or_else(scenario)
 }

@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 31] = [
+const PAGES: [(&str, &str); 32] = [
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
@@ -40,6 +40,7 @@ const PAGES: [(&str, &str); 31] = [
     ("T406", include_str!("../../../../docs/errors/T406.md")),
     ("T501", include_str!("../../../../docs/errors/T501.md")),
     ("T502", include_str!("../../../../docs/errors/T502.md")),
+    ("T503", include_str!("../../../../docs/errors/T503.md")),
     ("T601", include_str!("../../../../docs/errors/T601.md")),
 ];
 

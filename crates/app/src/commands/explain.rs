@@ -1,8 +1,8 @@
 //! `tenantry explain`: why a workload is the size it is.
 
+use std::fmt;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use serde::Serialize;
 use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::plan::{Generation, Outcome, Planned};
@@ -10,9 +10,33 @@ use tenantry_domain::time::Timestamp;
 use tenantry_engine::ports::store::{ControlStore as _, DecisionFilter, DecisionRecord};
 use tenantry_engine::record::{Inputs, read, replays};
 use tenantry_engine::scope::Scope;
+use tenantry_engine::tenants::Tenants;
 
 use crate::cli::{Common, Explain};
 use crate::{output, place, time};
+
+/// Nothing was decided yet about a workload that is declared.
+#[derive(Debug)]
+pub(crate) struct Undecided {
+    key: WorkloadKey,
+    changes: bool,
+}
+
+impl std::error::Error for Undecided {}
+
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.changes { "change" } else { "decision" };
+        write!(f, "no {what} about {} is recorded yet; `tenantry up` decides", self.key)
+    }
+}
+
+impl Undecided {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    pub(crate) const fn code(&self) -> &'static str {
+        "T503"
+    }
+}
 
 /// A decision with all that it was made from.
 #[derive(Debug, Serialize)]
@@ -56,18 +80,13 @@ pub(crate) async fn run(common: &Common, command: Explain) -> anyhow::Result<Exi
     };
     let records = store.decisions(&scope, &filter, command.last).await?;
     if records.is_empty() {
-        bail!(nothing(&command.workload, command.changes));
+        // One that was never declared is another matter than one that waits to be looked at.
+        Tenants::new(store.clone()).spec_of(&command.workload).await?;
+        return Err(Undecided { key: command.workload, changes: command.changes }.into());
     }
     let explained = records.iter().map(Explained::of).collect::<anyhow::Result<Vec<_>>>()?;
     output::say(common.output, &explained, |decisions| picture(&command.workload, decisions))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn nothing(key: &WorkloadKey, changes: bool) -> String {
-    let what = if changes { "change" } else { "decision" };
-    format!(
-        "no {what} about {key} is recorded; `tenantry get workloads` lists those that are known, and `tenantry up` decides"
-    )
 }
 
 fn picture(key: &WorkloadKey, decisions: &[Explained]) -> String {

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use serde::Serialize;
 use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::snapshot::{Override, Pause};
+use tenantry_domain::spec::WorkloadSpec;
 use tenantry_domain::unit::Replicas;
 use tenantry_engine::ports::store::{ControlStore as _, Intervention};
 use tenantry_engine::scope::Scope;
@@ -28,6 +28,7 @@ struct Asked {
 
 struct Asking {
     store: std::sync::Arc<Store>,
+    spec: WorkloadSpec,
     before: Intervention,
     notes: Vec<String>,
 }
@@ -35,15 +36,10 @@ struct Asking {
 async fn begin(common: &Common, key: &WorkloadKey) -> anyhow::Result<Asking> {
     let store = place::open(common.store.as_deref()).await?;
     let tenants = Tenants::new(store.clone());
-    let specs = tenants.specs_of(&key.tenant).await?;
-    if !specs.iter().any(|spec| spec.key == *key) {
-        let known: Vec<String> = specs.iter().map(|spec| spec.key.to_string()).collect();
-        let known = if known.is_empty() { "it has none".to_owned() } else { known.join(", ") };
-        bail!("tenant `{}` declares no workload `{}`: {known}", key.tenant, key.workload);
-    }
+    let spec = tenants.spec_of(key).await?;
     let asked = store.interventions(&Scope::tenant(key.tenant.clone())).await?;
     let before = asked.into_iter().find(|(other, _)| other == key).map(|(_, asked)| asked).unwrap_or_default();
-    Ok(Asking { store, before, notes: Vec::new() })
+    Ok(Asking { store, spec, before, notes: Vec::new() })
 }
 
 async fn end(
@@ -94,14 +90,12 @@ pub(crate) async fn scale(common: &Common, command: cli::Scale) -> anyhow::Resul
     asked.manual = match command.replicas {
         None => None,
         Some(replicas) => {
-            let specs = Tenants::new(asking.store.clone()).specs_of(&key.tenant).await?;
-            if let Some(spec) = specs.iter().find(|spec| spec.key == key)
-                && !spec.bounds.admits(Replicas::new(replicas))
-            {
+            let bounds = asking.spec.bounds;
+            if !bounds.admits(Replicas::new(replicas)) {
                 asking.notes.push(format!(
                     "{replicas} is outside the declared {} to {}: the limit will bind, and `tenantry explain` will say so",
-                    spec.bounds.floor(),
-                    spec.bounds.ceiling()
+                    bounds.floor(),
+                    bounds.ceiling()
                 ));
             }
             Some(Override {

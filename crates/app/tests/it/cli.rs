@@ -405,9 +405,10 @@ fn a_size_set_by_hand_and_a_pause_are_told_and_checked() {
         &tenantry,
         "scale acme/web 5 --reason launch",
         &expect![[r#"
-        error: tenant `acme` declares no workload `web`: acme/api
-        exit 1
-    "#]],
+            error: tenant `acme` declares no workload `web`: acme/api
+              T106: `tenantry errors T106` says what to do
+            exit 1
+        "#]],
     );
     check(
         &tenantry,
@@ -475,9 +476,10 @@ fn what_is_not_there_yet_is_told_with_what_to_do() {
         &tenantry,
         "explain acme/api",
         &expect![[r#"
-        error: no decision about acme/api is recorded; `tenantry get workloads` lists those that are known, and `tenantry up` decides
-        exit 1
-    "#]],
+            error: tenant `acme` is not declared; `tenantry get tenants` lists those that are
+              T103: `tenantry errors T103` says what to do
+            exit 1
+        "#]],
     );
     check(
         &tenantry,
