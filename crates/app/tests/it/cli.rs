@@ -41,11 +41,11 @@ fn documents_are_applied_as_revisions_compared_and_rolled_back() {
         &tenantry,
         "config apply tenants -m first --dry-run",
         &expect![[r#"
-        created    tenant `acme` tenants/acme.yaml
-        created    tier `gold` tenants/gold.yaml
-        nothing was changed; it would be: 2 created, 0 changed, 0 unchanged
-        exit 0
-    "#]],
+            created    tenant `acme` tenants/acme.yaml
+            created    tier `gold` tenants/gold.yaml
+            nothing was changed; it would be: 2 created, 0 changed, 0 unchanged
+            exit 0
+        "#]],
     );
     check(
         &tenantry,

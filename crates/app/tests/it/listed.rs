@@ -55,3 +55,31 @@ fn a_workload_is_explained_with_its_own_settings_over_the_tenants() {
     "#]],
     );
 }
+
+#[test]
+fn a_change_of_a_tier_is_tried_with_what_it_comes_to_for_its_tenants() {
+    let tenantry = declared();
+    tenantry.write("tenants/own.yaml", "tenant_config:\n  tier: gold\n  autoscaling: { min_replicas: 1 }\n");
+    tenantry.says("config apply tenants -m more");
+    tenantry.write("tenants/gold.yaml", "tier_config:\n  autoscaling: { min_replicas: 4 }\n");
+    check(
+        &tenantry,
+        "config apply tenants --dry-run",
+        &expect![[r#"
+        changed    tier `gold` tenants/gold.yaml
+                     autoscaling.min_replicas: 3 → 4
+                   what it comes to for 1 tenant
+                     acme: autoscaling.min_replicas: 3 → 4
+        nothing was changed; it would be: 0 created, 1 changed, 2 unchanged
+        exit 0
+    "#]],
+    );
+    for number in 0..12 {
+        tenantry.write(&format!("tenants/more{number}.yaml"), "tenant_config:\n  tier: gold\n");
+    }
+    tenantry.says("config apply tenants -m more");
+    tenantry.write("tenants/gold.yaml", "tier_config:\n  autoscaling: { min_replicas: 5 }\n");
+    let said = tenantry.says("config apply tenants/gold.yaml --dry-run");
+    assert!(said.contains("what it comes to for 13 tenants") && said.contains("and 3 more\n"), "{said}");
+    assert!(!tenantry.says("config apply tenants/gold.yaml -m more").contains("comes to"));
+}

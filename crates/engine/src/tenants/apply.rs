@@ -6,11 +6,15 @@ use serde::Serialize;
 use tenantry_domain::config::{Document, DocumentKey, Draft, FieldChange, Problem, Problems, diff};
 use tenantry_domain::id::TenantId;
 
+use super::history::{TenantEffect, effects};
 use super::objects::named_twice;
 use super::read::{Read, all_problems, gathered};
 use super::{Declarations, Tenants, TenantsError};
 use crate::ports::store::{Authorship, Change, Owner, Revision};
 use crate::scope::Scope;
+
+/// Most tenants named in a dry run of what they share; the rest are counted.
+const TENANTS_TOLD: usize = 10;
 
 /// A file to apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,8 +73,19 @@ pub struct Applied {
     pub revision: Option<u64>,
     /// What differs, field by field.
     pub changes: Vec<FieldChange>,
+    /// In a dry run of a document that tenants share: what it comes to for the first of them that it changes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<TenantEffect>,
+    /// How many tenants it changes beside those.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_tenants: usize,
     /// What is wrong with it, when it was skipped; what cannot be done as it stands, when not.
     pub notes: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde hands over")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Tenants {
@@ -160,12 +175,17 @@ impl Tenants {
                     digest: document.digest().to_owned(),
                 });
             }
+            let mut tenants = if writes && how.dry_run { borne(found, head, document) } else { Vec::new() };
+            let more_tenants = tenants.len().saturating_sub(TENANTS_TOLD);
+            tenants.truncate(TENANTS_TOLD);
             applied.push(Applied {
                 document: key.to_string(),
                 source: document.source().to_owned(),
                 did,
                 revision: head.map(|head| head.number),
                 changes: if writes { changed(head, document) } else { Vec::new() },
+                tenants,
+                more_tenants,
                 notes: is_bad.cloned().unwrap_or_else(|| notes(found, key)),
             });
         }
@@ -196,6 +216,25 @@ fn changed(head: Option<&Revision>, document: &Document) -> Vec<FieldChange> {
     diff(old.as_ref().map(Document::body), Some(document.body()))
 }
 
+/// What a document that tenants share comes to for each that it changes, over all else as it would be.
+fn borne(found: &Declarations, head: Option<&Revision>, document: &Document) -> Vec<TenantEffect> {
+    if matches!(document.key(), DocumentKey::Tenant(_)) {
+        return Vec::new();
+    }
+    let before = head.and_then(|head| Document::from_stored(head.key.clone(), head.body.as_deref()?).ok());
+    let mut layers = found.layers.clone();
+    layers.remove(document.key());
+    before.iter().for_each(|before| layers.insert(before.clone()));
+    let mut effects = effects(found, document.key(), before, Some(document.clone()));
+    // Of a tenant that is new, or names this document only now, everything would differ.
+    effects.retain(|effect| {
+        let key = DocumentKey::Tenant(effect.tenant.clone());
+        found.heads.contains_key(&key)
+            && found.tenants.get(&effect.tenant).is_some_and(|tenant| layers.resolve(tenant).is_ok())
+    });
+    effects
+}
+
 /// Documents that are to go.
 fn remove(
     removed: &[DocumentKey],
@@ -213,6 +252,8 @@ fn remove(
             did: Did::Removed,
             revision: Some(based_on),
             changes: Vec::new(),
+            tenants: Vec::new(),
+            more_tenants: 0,
             notes: Vec::new(),
         });
     }
@@ -229,6 +270,8 @@ fn skipped(drafts: &[Draft], twice: &[Problem], partial: bool) -> Vec<Applied> {
         did: Did::Skipped,
         revision: None,
         changes: Vec::new(),
+        tenants: Vec::new(),
+        more_tenants: 0,
         notes: problems.iter().map(Problem::to_string).collect(),
     };
     let draft = |draft: &Draft| {

@@ -163,7 +163,7 @@ impl Tenants {
             to: to.number,
             changes: diff(before.as_ref().map(Document::body), after.as_ref().map(Document::body)),
             effect: diff(effective(&before).as_ref(), effective(&after).as_ref()),
-            tenants: tenants(&found, key, before, after),
+            tenants: effects(&found, key, before, after),
         })
     }
 }
@@ -174,7 +174,7 @@ fn value(layers: &Layers, tenant: &Document) -> Option<Value> {
 }
 
 /// What each tenant under a shared document gets differently when it is `after` instead of `before`.
-fn tenants(
+pub(super) fn effects(
     found: &Declarations,
     key: &DocumentKey,
     before: Option<Document>,

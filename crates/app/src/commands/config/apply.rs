@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tenantry_domain::config::{Document, Layers, Problems};
+use tenantry_domain::config::{Document, FieldChange, Layers, Problems};
 use tenantry_engine::ports::store::{Authorship, Owner};
 use tenantry_engine::tenants::{Applied, Applying, Did, File, Tenants, TenantsError};
 
@@ -116,6 +116,34 @@ pub(super) async fn apply(common: &Common, asked: Apply, default: &str) -> anyho
     Ok(if skipped { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
 }
 
+/// Fields that differ, each after `head`.
+fn fields(changes: &[FieldChange], head: &str) -> Vec<String> {
+    let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(not set)".to_owned());
+    let line = |change: &FieldChange| {
+        format!("             {head}{}: {} → {}", change.field, side(&change.before), side(&change.after))
+    };
+    let mut lines: Vec<String> = changes.iter().take(FIELDS_SHOWN).map(line).collect();
+    if changes.len() > FIELDS_SHOWN {
+        lines.push(format!("             {head}and {} more fields", changes.len() - FIELDS_SHOWN));
+    }
+    lines
+}
+
+/// What a document that tenants share comes to for them.
+fn borne(one: &Applied) -> Vec<String> {
+    let count = one.tenants.len() + one.more_tenants;
+    if count == 0 {
+        return Vec::new();
+    }
+    let noun = if count == 1 { "tenant" } else { "tenants" };
+    let mut lines = vec![format!("           what it comes to for {count} {noun}")];
+    lines.extend(one.tenants.iter().flat_map(|effect| fields(&effect.changes, &format!("{}: ", effect.tenant))));
+    if one.more_tenants > 0 {
+        lines.push(format!("             and {} more", one.more_tenants));
+    }
+    lines
+}
+
 fn picture(applied: &[Applied], dry_run: bool) -> String {
     let mut lines = Vec::new();
     let mut counts = [0_usize; 5];
@@ -139,18 +167,10 @@ fn picture(applied: &[Applied], dry_run: bool) -> String {
             lines.push(format!("{word:<10} {}{source}{}", one.document, revision.unwrap_or_default()));
         }
         if shown && one.did == Did::Changed {
-            for change in one.changes.iter().take(FIELDS_SHOWN) {
-                let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(not set)".to_owned());
-                lines.push(format!(
-                    "             {}: {} → {}",
-                    change.field,
-                    side(&change.before),
-                    side(&change.after)
-                ));
-            }
-            if one.changes.len() > FIELDS_SHOWN {
-                lines.push(format!("             and {} more fields", one.changes.len() - FIELDS_SHOWN));
-            }
+            lines.extend(fields(&one.changes, ""));
+        }
+        if shown {
+            lines.extend(borne(one));
         }
         if shown || applied.len() <= 40 {
             // What is wrong with a document keeps its excerpt under it.
