@@ -55,7 +55,7 @@ pub(crate) enum Command {
   tenantry config explain acme autoscaling")]
     #[command(subcommand)]
     Config(config::Config),
-    /// List tenants, workloads or decisions
+    /// List tenants, tiers, regions, workloads or decisions
     #[command(after_help = "Examples:
   tenantry get workloads --watch
   tenantry get decisions --changes")]
@@ -128,6 +128,16 @@ pub(crate) enum Get {
   tenantry get tenants
   tenantry get tenants -o json")]
     Tenants(Watch),
+    /// Tiers with the tenants that name them
+    #[command(after_help = "Examples:
+  tenantry get tiers
+  tenantry get tiers -o json")]
+    Tiers(Watch),
+    /// Regions with the tenants that name them
+    #[command(after_help = "Examples:
+  tenantry get regions
+  tenantry get regions -o json")]
+    Regions(Watch),
     /// Workloads with their size, load and expectation
     #[command(after_help = "Examples:
   tenantry get workloads

@@ -51,7 +51,7 @@ pub enum TenantsError {
         owner: Owner,
     },
     /// It is not declared.
-    #[error("{key} is not declared; `tenantry get tenants` lists those that are")]
+    #[error("{key} is not declared; {}", where_listed(key))]
     NoDocument {
         /// Which.
         key: DocumentKey,
@@ -109,6 +109,15 @@ fn count(problems: usize) -> String {
     if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
 }
 
+const fn where_listed(key: &DocumentKey) -> &'static str {
+    match key {
+        DocumentKey::Defaults => "`tenantry config apply` declares what has `default_config`",
+        DocumentKey::Tier(_) => "`tenantry get tiers` lists those that are",
+        DocumentKey::Region(_) => "`tenantry get regions` lists those that are",
+        DocumentKey::Tenant(_) => "`tenantry get tenants` lists those that are",
+    }
+}
+
 fn listed(known: &[WorkloadKey]) -> String {
     let names: Vec<String> = known.iter().map(WorkloadKey::to_string).collect();
     if names.is_empty() { "it has none".to_owned() } else { names.join(", ") }
@@ -141,6 +150,21 @@ pub struct Listed {
     pub workloads: usize,
     /// What was declared and cannot be done as it stands, and what its layers contradict.
     pub notes: Vec<String>,
+}
+
+/// A tier or region in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shared {
+    /// Its name.
+    pub name: String,
+    /// Its last revision.
+    pub revision: u64,
+    /// Who may write it.
+    pub owner: Owner,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+    /// How many tenants name it.
+    pub tenants: usize,
 }
 
 /// The use cases of the declared configuration.
@@ -254,6 +278,26 @@ impl Tenants {
         Ok(self.effective(id).await?.workloads())
     }
 
+    /// Every tier, ordered by name.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn tiers(&self) -> Result<Vec<Shared>, TenantsError> {
+        let found = self.declarations(&Scope::platform(), &[]).await?;
+        let name = |key: &DocumentKey| if let DocumentKey::Tier(name) = key { Some(name.to_string()) } else { None };
+        Ok(shared(&found, name))
+    }
+
+    /// Every region, ordered by name.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn regions(&self) -> Result<Vec<Shared>, TenantsError> {
+        let found = self.declarations(&Scope::platform(), &[]).await?;
+        let name = |key: &DocumentKey| if let DocumentKey::Region(name) = key { Some(name.to_string()) } else { None };
+        Ok(shared(&found, name))
+    }
+
     /// Every tenant, ordered by id.
     ///
     /// # Errors
@@ -281,6 +325,24 @@ impl Tenants {
         });
         Ok(listed.collect())
     }
+}
+
+/// The documents that `name` has a name for, with how many tenants stand under each.
+fn shared(found: &Declarations, name: impl Fn(&DocumentKey) -> Option<String>) -> Vec<Shared> {
+    let mut users: BTreeMap<DocumentKey, usize> = BTreeMap::new();
+    for key in found.tenants.values().flat_map(Document::layers) {
+        *users.entry(key).or_default() += 1;
+    }
+    let row = |(key, head): (&DocumentKey, &Revision)| {
+        Some(Shared {
+            name: name(key)?,
+            revision: head.number,
+            owner: head.owner.clone(),
+            changed_at: head.at,
+            tenants: users.get(key).copied().unwrap_or_default(),
+        })
+    };
+    found.heads.iter().filter_map(row).collect()
 }
 
 #[async_trait]

@@ -9,7 +9,7 @@ use tenantry_domain::unit::Replicas;
 use tenantry_engine::ports::store::{ControlStore as _, DecisionFilter, DecisionRecord};
 use tenantry_engine::scope::Scope;
 use tenantry_engine::status::WorkloadStatus;
-use tenantry_engine::tenants::Tenants;
+use tenantry_engine::tenants::{Shared, Tenants};
 use tenantry_engine::view;
 use tenantry_store::Store;
 
@@ -22,6 +22,12 @@ pub(crate) async fn run(common: &Common, command: Get) -> anyhow::Result<ExitCod
     let store = place::open(common.store.as_deref()).await?;
     match command {
         Get::Tenants(Watch { watch: every }) => watch(every, || tenants(common, &store)).await,
+        Get::Tiers(Watch { watch: every }) => {
+            watch(every, async || shared(common, "tier", Tenants::new(store.clone()).tiers().await?)).await
+        }
+        Get::Regions(Watch { watch: every }) => {
+            watch(every, async || shared(common, "region", Tenants::new(store.clone()).regions().await?)).await
+        }
         Get::Workloads(of) => watch(of.watch.watch, || workloads(common, &store, &of)).await,
         Get::Decisions(asked) => watch(asked.watch.watch, || decisions(common, &store, &asked)).await,
     }
@@ -79,6 +85,38 @@ async fn tenants(common: &Common, store: &Arc<Store>) -> Picture {
             ]
         };
         table(&head, rows.iter().map(cells))
+    })?;
+    Ok((text, ExitCode::SUCCESS))
+}
+
+#[derive(Debug, Serialize)]
+struct SharedRow {
+    name: String,
+    revision: u64,
+    tenants: usize,
+    owner: String,
+    changed: String,
+}
+
+impl From<Shared> for SharedRow {
+    fn from(shared: Shared) -> Self {
+        let Shared { name, revision, owner, changed_at, tenants } = shared;
+        Self { name, revision, tenants, owner: owner.to_string(), changed: changed_at.to_string() }
+    }
+}
+
+fn shared(common: &Common, kind: &str, listed: Vec<Shared>) -> Picture {
+    let rows: Vec<SharedRow> = listed.into_iter().map(SharedRow::from).collect();
+    let text = render(common.output, &rows, |rows| {
+        if rows.is_empty() {
+            return format!("no {kind} is declared; one is a document with `{kind}_config`");
+        }
+        let kind = kind.to_uppercase();
+        let cells = |row: &SharedRow| {
+            let (revision, tenants) = (row.revision.to_string(), row.tenants.to_string());
+            vec![row.name.clone(), revision, tenants, row.owner.clone(), row.changed.clone()]
+        };
+        table(&[&kind, "REVISION", "TENANTS", "OWNER", "CHANGED"], rows.iter().map(cells))
     })?;
     Ok((text, ExitCode::SUCCESS))
 }

@@ -83,3 +83,54 @@ fn a_change_of_a_tier_is_tried_with_what_it_comes_to_for_its_tenants() {
     assert!(said.contains("what it comes to for 13 tenants") && said.contains("and 3 more\n"), "{said}");
     assert!(!tenantry.says("config apply tenants/gold.yaml -m more").contains("comes to"));
 }
+
+#[test]
+fn tiers_and_regions_are_listed_with_their_tenants() {
+    let tenantry = declared();
+    check(
+        &tenantry,
+        "get tiers",
+        &expect![[r#"
+        TIER  REVISION  TENANTS  OWNER                     CHANGED
+        gold  1         1        the command line and API  (an instant)        
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "get regions",
+        &expect![[r#"
+        no region is declared; one is a document with `region_config`
+        exit 0
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config history tier/glod",
+        &expect![[r#"
+        error: tier `glod` is not declared; `tenantry get tiers` lists those that are
+          T103: `tenantry errors T103` says what to do
+        exit 1
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config history region/eu",
+        &expect![[r#"
+        error: region `eu` is not declared; `tenantry get regions` lists those that are
+          T103: `tenantry errors T103` says what to do
+        exit 1
+    "#]],
+    );
+    check(
+        &tenantry,
+        "config history defaults",
+        &expect![[r#"
+        error: defaults is not declared; `tenantry config apply` declares what has `default_config`
+          T103: `tenantry errors T103` says what to do
+        exit 1
+    "#]],
+    );
+    let tiers = tenantry.json("get tiers");
+    assert_eq!((&tiers[0]["name"], &tiers[0]["tenants"]), (&"gold".into(), &1.into()));
+}
