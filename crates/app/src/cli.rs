@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::TypedValueParser as _;
+use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use tenantry_domain::id::{TenantId, WorkloadKey};
 use tenantry_domain::unit::Span;
 
@@ -27,6 +28,22 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The command line as it is parsed and shown.
+pub(crate) fn command() -> clap::Command {
+    // A form that one command alone has is offered by that one: its own argument stands in for the one of all.
+    let offered = |arg: Arg| {
+        let forms = Format::value_variants().iter().filter_map(|form| form.to_possible_value());
+        let shown = clap::builder::PossibleValuesParser::new(forms.map(|form| form.hide(false)));
+        arg.value_parser(shown.try_map(|form| Format::from_str(&form, false)))
+    };
+    let whole = Cli::command();
+    let output = whole.get_arguments().find(|arg| arg.get_id() == "output").cloned();
+    whole.mut_subcommand("backtest", |backtest| match output {
+        Some(output) => backtest.arg(offered(output.global(false))),
+        None => backtest,
+    })
+}
+
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
@@ -48,7 +65,7 @@ pub(crate) enum Command {
     Backtest(Box<backtest::Backtest>),
     /// Run histories from files: load, faults, and what must come of them
     Simulate(simulate::Simulate),
-    /// Declare what tenants get: validate, apply, explain, history, rollback
+    /// Declare what tenants get: validate, apply, explain, compare, roll back, carry over
     #[command(after_help = "Examples:
   tenantry config validate tenants/
   tenantry config apply tenants/ -m 'first'
@@ -115,10 +132,14 @@ Examples:
         /// For which shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    #[command(after_help = "Example:
-  tenantry man | man -l -")]
-    Man,
+    /// Print the manual page, of the whole or of one command
+    #[command(after_help = "Examples:
+  tenantry man | man -l -
+  tenantry man config apply | man -l -")]
+    Man {
+        /// Which command, such as `config apply`
+        command: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

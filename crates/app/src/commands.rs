@@ -15,10 +15,10 @@ pub(crate) mod up;
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use anyhow::bail;
 use tenantry_domain::unit::Span;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Cli, Command};
 use crate::terminal;
 
 /// Runs what was asked.
@@ -43,17 +43,31 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Top(command) => top::run(&common, command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "tenantry", &mut script);
+            clap_complete::generate(shell, &mut cli::command(), "tenantry", &mut script);
             terminal::say(String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-            terminal::say(String::from_utf8_lossy(&page).trim_end());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Man { command } => manual(&command),
     }
+}
+
+/// The manual page of a command, which is named by its words.
+fn manual(words: &[String]) -> anyhow::Result<ExitCode> {
+    let mut whole = cli::command();
+    whole.build();
+    let mut named = &whole;
+    for word in words {
+        let Some(inner) = named.find_subcommand(word) else {
+            let names: Vec<&str> = named.get_subcommands().map(clap::Command::get_name).collect();
+            let known = if names.is_empty() { "it has no commands".to_owned() } else { names.join(", ") };
+            bail!("`{}` has no command `{word}`: {known}", named.get_bin_name().unwrap_or("tenantry"));
+        };
+        named = inner;
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(named.clone()).render(&mut page)?;
+    terminal::say(String::from_utf8_lossy(&page).trim_end());
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Shows a picture once, or again and again until interrupted.

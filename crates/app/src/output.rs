@@ -17,7 +17,8 @@ pub(crate) enum Format {
     Json,
     /// For programs and people.
     Yaml,
-    /// A page for a browser, from `backtest`.
+    /// A page for a browser, from `backtest`; others do not offer it.
+    #[value(hide = true)]
     Html,
 }
 

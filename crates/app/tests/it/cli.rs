@@ -559,9 +559,28 @@ fn completions_man_and_schema_are_printed() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(String::from_utf8_lossy(&tenantry.run(&format!("completions {shell}")).stdout).contains("tenantry"));
     }
-    assert!(String::from_utf8_lossy(&tenantry.run("man").stdout).contains(".TH"));
+    let page = |line: &str| String::from_utf8_lossy(&tenantry.run(line).stdout).into_owned();
+    assert!(page("man").contains(".TH tenantry 1"));
+    let apply = page("man config apply");
+    assert!(apply.contains(".TH tenantry-config-apply 1") && apply.contains("partial"), "{apply}");
+    let unknown = tenantry.says("man config aply");
+    assert!(unknown.contains("has no command `aply`: validate, apply,") && unknown.ends_with("exit 1\n"), "{unknown}");
     let schema: serde_json::Value = serde_json::from_slice(&tenantry.run("config schema").stdout).unwrap();
     assert!(schema["properties"]["tenant_config"].is_object());
+}
+
+#[test]
+fn a_page_for_a_browser_is_offered_by_the_one_command_that_has_one() {
+    let tenantry = declared();
+    assert!(tenantry.says("backtest --help").contains("html:"));
+    assert!(!tenantry.says("status --help").contains("html"));
+    assert!(tenantry.says("get tenants -o html").contains("only `tenantry backtest`"));
+    let row = |step: i64| format!("{},{}\n", 1_700_000_000 + 300 * step, 100 + step % 50);
+    tenantry.write("load.csv", &format!("timestamp,value\n{}", (0..1000).map(row).collect::<String>()));
+    for line in ["backtest -o html", "-o html backtest"] {
+        let page = tenantry.says(&format!("{line} --trace load.csv --policy fixed,hpa"));
+        assert!(page.to_lowercase().starts_with("<!doctype html>"), "{line}: {page}");
+    }
 }
 
 #[test]
