@@ -23,10 +23,10 @@ use crate::ports::Clock;
 use crate::ports::cluster::{Cluster, Lease, ObjectState};
 use crate::ports::metrics::MetricsSource;
 use crate::ports::store::{Store, StoreError};
-use crate::status::ControllerStatus;
+use crate::status::{ControllerStatus, Notice};
 
 /// What is wrong around the driver, by what it is about; shown with its own troubles.
-pub type Notices = Arc<std::sync::Mutex<std::collections::BTreeMap<String, String>>>;
+pub type Notices = Arc<std::sync::Mutex<std::collections::BTreeMap<String, Notice>>>;
 
 /// The outside worlds of a driver.
 #[derive(Clone)]
@@ -221,8 +221,6 @@ impl Driver {
 
     fn status(&self, took: Span, leading: bool) -> ControllerStatus {
         let notices = self.options.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut troubles = self.troubles.clone();
-        troubles.extend(notices.values().cloned());
         ControllerStatus {
             holder: self.options.holder.clone(),
             at: self.now(),
@@ -234,7 +232,8 @@ impl Driver {
             took,
             workloads: self.fleet.len(),
             failed_queries: self.failed_queries.clone(),
-            troubles,
+            troubles: self.troubles.clone(),
+            notices: notices.values().cloned().collect(),
         }
     }
 }

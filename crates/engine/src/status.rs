@@ -135,6 +135,15 @@ fn signals(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned) -> Vec<S
         .collect()
 }
 
+/// Something around a controller that is wrong and stays so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub to_do: String,
+}
+
 /// A controller as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControllerStatus {
@@ -158,6 +167,9 @@ pub struct ControllerStatus {
     pub workloads: usize,
     /// Queries that failed in the last cycle, with why.
     pub failed_queries: Vec<String>,
-    /// Anything else that is wrong, with what to do.
+    /// Anything else that went wrong in the last cycle.
     pub troubles: Vec<String>,
+    /// What is wrong around it until somebody mends it.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
 }

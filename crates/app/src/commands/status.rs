@@ -104,6 +104,9 @@ fn of_controllers(controllers: &[ControllerStatus], now: Timestamp) -> Vec<Probl
         for trouble in &controller.troubles {
             problems.push(problem(&about, trouble.clone(), "see its log"));
         }
+        for notice in &controller.notices {
+            problems.push(problem(&about, notice.what.clone(), &notice.to_do));
+        }
     }
     if !controllers.is_empty() && !controllers.iter().any(|controller| controller.leading) {
         problems.push(problem(
@@ -176,7 +179,9 @@ fn picture(health: &Health) -> String {
         lines.push("healthy".to_owned());
     }
     for problem in &health.problems {
-        lines.push(format!("problem      {}: {}\n             {}", problem.about, problem.what, problem.to_do));
+        // An excerpt keeps its place under what it is about.
+        let text = format!("{}: {}\n{}", problem.about, problem.what, problem.to_do).replace('\n', "\n             ");
+        lines.push(format!("problem      {text}"));
     }
     lines.join("\n")
 }

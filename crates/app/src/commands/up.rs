@@ -2,13 +2,14 @@
 
 mod connect;
 mod folder;
+mod noticed;
 mod servers;
 mod settings;
 mod sources;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tenantry_domain::unit::Span;
@@ -16,18 +17,20 @@ use tenantry_engine::driver::{Driver, Notices, Options, Ports};
 use tenantry_engine::lease::StoreLease;
 use tenantry_engine::ports::Clock as _;
 use tenantry_engine::ports::cluster::Lease;
+use tenantry_engine::status::Notice;
 use tenantry_engine::tenants::Tenants;
 use tenantry_engine::view;
 use tenantry_forecast::Settings as ForecastSettings;
 use tenantry_operator::{Connection, KubernetesCluster, KubernetesLease, permissions};
 use tenantry_store::Store;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::Common;
 use crate::place;
 use crate::time::SystemClock;
+use noticed::Noticed;
 use settings::{LeaseKind, LogFormat, Mode, Resolved};
 
 pub(crate) use settings::Up;
@@ -42,18 +45,18 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     let mut ends = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let store = place::open(settings.store.as_deref()).await?;
     let tenants = Tenants::new(store.clone());
-    let notices = Notices::default();
+    let noticed = Noticed::default();
     let watching = match &settings.config {
-        Some(folder) => Some(folder::watch(folder.clone(), tenants.clone(), Arc::clone(&notices)).await?),
+        Some(folder) => Some(folder::watch(folder.clone(), tenants.clone(), noticed.clone()).await?),
         None => None,
     };
     let metrics = sources::sources(&settings)?;
-    let Some(connection) = connect::connect(&settings, &store, &mut ends).await? else {
+    let Some(connection) = connect::connect(&settings, &store, &mut ends, &noticed).await? else {
         forget(&store, &settings.holder).await;
         return Ok(ExitCode::SUCCESS);
     };
     info!(url = connection.url, version = connection.version, "Kubernetes answers");
-    check_rights(&connection, &settings, &notices).await;
+    check_rights(&connection, &settings, &noticed).await;
     let clock = Arc::new(SystemClock);
     let mut cluster = KubernetesCluster::watch(connection.clone(), &settings.holder);
     let name = lease_name(settings.mode);
@@ -69,7 +72,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
         }
     };
     let ports = Ports { clock: clock.clone(), store: store.clone(), cluster: Arc::new(cluster), metrics, lease };
-    let mut driver = Driver::new(ports, Arc::new(tenants), options(&settings, notices)?);
+    let mut driver = Driver::new(ports, Arc::new(tenants), options(&settings, noticed.notices())?);
     let mut told = false;
     loop {
         // A cycle that has begun is finished: what was recorded is applied and settled.
@@ -87,11 +90,8 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
         }
         let Some(wake) = turn.wake else { break };
         let sleep = wake.since(clock.now()).min(settings.cycle).as_duration();
-        let [terminated, interrupted] = &mut ends;
-        tokio::select! {
-            () = tokio::time::sleep(sleep) => {}
-            _ = terminated.recv() => break,
-            _ = interrupted.recv() => break,
+        if rest(sleep, &mut driver, &noticed, &mut ends).await {
+            break;
         }
     }
     info!("ending: what was learned is kept, and the lease given up");
@@ -102,6 +102,21 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
+/// Sleeps until the next cycle, and tells what is noticed meanwhile; whether the server is to end.
+async fn rest(sleep: Duration, driver: &mut Driver, noticed: &Noticed, ends: &mut [Signal; 2]) -> bool {
+    let until = tokio::time::Instant::now() + sleep;
+    let [terminated, interrupted] = ends;
+    loop {
+        tokio::select! {
+            biased;
+            _ = terminated.recv() => return true,
+            _ = interrupted.recv() => return true,
+            () = noticed.changed() => driver.tell().await,
+            () = tokio::time::sleep_until(until) => return false,
+        }
+    }
+}
+
 /// Who was killed is missed by `tenantry status`; who has ended is not.
 async fn forget(store: &Store, holder: &str) {
     if let Err(error) = view::drop_controller(store, holder, SystemClock.now()).await {
@@ -110,7 +125,7 @@ async fn forget(store: &Store, holder: &str) {
 }
 
 /// Says at once what will not work for want of a right, and keeps saying it in the status.
-async fn check_rights(connection: &Connection, settings: &Resolved, notices: &Notices) {
+async fn check_rights(connection: &Connection, settings: &Resolved, noticed: &Noticed) {
     match permissions(connection, &settings.lease_namespace).await {
         Ok(rights) => {
             let needless = |what: &str| {
@@ -118,14 +133,11 @@ async fn check_rights(connection: &Connection, settings: &Resolved, notices: &No
                     || (settings.lease == LeaseKind::Store && what.ends_with("leases"))
             };
             let missing = rights.into_iter().filter(|right| !right.allowed && !needless(&right.what));
-            let mut notices = notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             for right in missing {
-                let text = format!(
-                    "not allowed to {}, which is needed to {}; see deploy/kubernetes/rbac.yaml",
-                    right.what, right.purpose
-                );
-                warn!("{text}");
-                notices.insert(right.what, text);
+                let what = format!("not allowed to {}, which is needed to {}", right.what, right.purpose);
+                warn!("{what}; see deploy/kubernetes/rbac.yaml");
+                let to_do = "apply deploy/kubernetes/rbac.yaml, and start the server again".to_owned();
+                noticed.set(&right.what, Some(&Notice { what, to_do }));
             }
         }
         Err(error) => warn!(%error, "rights could not be checked"),

@@ -77,9 +77,15 @@ fn a_watched_folder_owns_its_documents_and_takes_changes_whole() {
     tenantry.write("tenants/two.yaml", "tenant_config:\n  workload: { api: {} }\n");
     tenantry.write("tenants/one.yaml", &max(6));
     std::thread::sleep(Duration::from_secs(1));
+    let broken = || tenantry.says("status").contains("unknown key `workload`");
+    until("the broken folder", broken);
+    let said = tenantry.says("status");
+    let excerpt = "              2 |   workload: { api: {} }\n";
+    assert!(said.contains(excerpt) && said.contains("\n             mend it; it is read again by itself"), "{said}");
     assert_eq!((names(), tenantry.json("config history one").as_array().unwrap().len()), (1, 1));
     tenantry.write("tenants/two.yaml", &max(7));
     until("the mended folder", || names() == 2);
+    until("the end of the notice", || !broken());
     assert_eq!(tenantry.json("config history one")[0]["fields"]["autoscaling"]["max_replicas"], 6);
     std::fs::remove_file(tenantry.folder.path().join("tenants/two.yaml")).unwrap();
     until("the end of a tenant", || names() == 1);

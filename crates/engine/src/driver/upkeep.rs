@@ -23,6 +23,8 @@ pub(super) struct Upkeep {
     models_at: Option<Timestamp>,
     pruned_at: Option<Timestamp>,
     part: u64,
+    /// How long the last cycle took, and whether this controller was in charge.
+    last: (Span, bool),
     /// What is kept and no longer needed.
     dropping: Vec<(WorkloadKey, String)>,
 }
@@ -45,6 +47,7 @@ impl Driver {
     /// The upkeep that is due; `began` is when this cycle did.
     pub(super) async fn keep_up(&mut self, began: Timestamp, leading: bool) {
         let now = self.now();
+        self.upkeep.last = (now.since(began), leading);
         self.settle_outcomes().await;
         if due(&mut self.upkeep.statuses_at, now, self.options.keep_status_every) {
             let mut kept = if leading { self.new_statuses(now) } else { Vec::new() };
@@ -77,6 +80,13 @@ impl Driver {
                 self.trouble(format!("{error}; old records stay"));
             }
         }
+    }
+
+    /// Keeps this controller's own status now, as when a notice came or went between two cycles.
+    pub async fn tell(&mut self) {
+        let (took, leading) = self.upkeep.last;
+        let row = controller_row(&self.status(took, leading));
+        self.write(row.into_iter().collect()).await;
     }
 
     /// Keeps everything, for an end in order.

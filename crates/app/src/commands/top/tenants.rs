@@ -66,7 +66,9 @@ pub(super) fn tenants(workloads: &[&WorkloadStatus], sort: Sort) -> Vec<TenantRo
 pub(super) fn alerts(picture: &Picture) -> Vec<String> {
     let leading = picture.controllers.iter().filter(|controller| controller.leading);
     let queries = leading.clone().flat_map(|one| one.failed_queries.iter().map(|why| format!("a query failed: {why}")));
-    let mut alerts: Vec<String> = queries.chain(leading.flat_map(|one| one.troubles.iter().cloned())).collect();
+    let wrong =
+        leading.flat_map(|one| one.troubles.iter().chain(one.notices.iter().map(|notice| &notice.what)).cloned());
+    let mut alerts: Vec<String> = queries.chain(wrong).collect();
     alerts.extend(picture.workloads.iter().filter(|status| is_troubled(status)).map(|status| {
         let hold = || sizes::hold(status).unwrap_or("not seen").to_owned();
         let why = status.trouble.clone().or_else(|| status.unreadable.clone()).unwrap_or_else(hold);

@@ -12,6 +12,7 @@ use tenantry_store::Store;
 use tokio::signal::unix::Signal;
 use tracing::warn;
 
+use super::noticed::Noticed;
 use super::settings::{Mode, Resolved};
 use crate::time;
 
@@ -26,6 +27,7 @@ pub(super) async fn connect(
     settings: &Resolved,
     store: &Arc<Store>,
     ends: &mut [Signal; 2],
+    noticed: &Noticed,
 ) -> anyhow::Result<Option<Connection>> {
     let mut waits = ControllerStatus {
         holder: settings.holder.clone(),
@@ -39,6 +41,7 @@ pub(super) async fn connect(
         workloads: 0,
         failed_queries: Vec::new(),
         troubles: Vec::new(),
+        notices: Vec::new(),
     };
     loop {
         match Connection::open(&settings.kubernetes).await {
@@ -48,6 +51,7 @@ pub(super) async fn connect(
                 warn!(%error, "trying again");
                 // `tenantry status` is asked just now.
                 (waits.at, waits.troubles) = (time::now(), vec![format!("it waits: {error}")]);
+                waits.notices = noticed.all();
                 if let Err(error) = view::keep_controller(store.as_ref(), &waits).await {
                     warn!(%error, "what `tenantry status` shows is old");
                 }
@@ -56,6 +60,8 @@ pub(super) async fn connect(
         let [terminated, interrupted] = &mut *ends;
         tokio::select! {
             () = tokio::time::sleep(KNOCK_EVERY) => {}
+            // What is new is told at once, after a knock more.
+            () = noticed.changed() => {}
             _ = terminated.recv() => return Ok(None),
             _ = interrupted.recv() => return Ok(None),
         }

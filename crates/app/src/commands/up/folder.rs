@@ -1,19 +1,19 @@
 //! A folder that is the source of truth of its tenants, such as a Git checkout.
 
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-use tenantry_engine::driver::Notices;
 use tenantry_engine::ports::store::{Authorship, Owner};
+use tenantry_engine::status::Notice;
 use tenantry_engine::tenants::{Applying, Did, Tenants};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use super::super::config::read_files;
+use super::noticed::Noticed;
 use crate::time;
 
 /// Changes that come together, as when Git checks out, are taken together.
@@ -37,7 +37,7 @@ impl Drop for Watching {
 ///
 /// # Errors
 /// A folder that is not there, or is wrong at the start: a server does not begin with what it cannot read.
-pub(super) async fn watch(folder: PathBuf, tenants: Tenants, notices: Notices) -> anyhow::Result<Watching> {
+pub(super) async fn watch(folder: PathBuf, tenants: Tenants, noticed: Noticed) -> anyhow::Result<Watching> {
     apply(&folder, &tenants).await?;
     let (sender, mut changes) = mpsc::channel::<()>(1);
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -59,16 +59,14 @@ pub(super) async fn watch(folder: PathBuf, tenants: Tenants, notices: Notices) -
             }
             tokio::time::sleep(SETTLE).await;
             while changes.try_recv().is_ok() {}
-            let wrong = apply(&folder, &tenants).await.err();
-            let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
-            match wrong {
-                None => drop(notices.remove("config")),
-                Some(wrong) => {
-                    let text = format!("the folder {} was not taken over: {wrong:#}", folder.display());
-                    if notices.insert("config".to_owned(), text.clone()).as_ref() != Some(&text) {
-                        error!("{text}");
-                    }
-                }
+            let notice = apply(&folder, &tenants).await.err().map(|wrong| Notice {
+                what: format!("the folder {} was not taken over: {wrong:#}", folder.display()),
+                to_do: "mend it; it is read again by itself, and what was declared before holds until then".to_owned(),
+            });
+            if noticed.set("config", notice.as_ref())
+                && let Some(notice) = notice
+            {
+                error!("{}", notice.what);
             }
         }
     });
