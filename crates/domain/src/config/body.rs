@@ -318,10 +318,11 @@ pub(crate) enum Day {
 #[serde(deny_unknown_fields)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct ObjectiveBody {
-    /// Percent of time with enough ready capacity. Default: 99.
+    /// Percent of time with enough ready capacity. Default: 99. At most 99.9: beyond that a forecast's
+    /// quantile would only be the largest error that it has seen.
     #[schemars(range(min = 50, max = 99.9))]
     pub(crate) availability: Option<f64>,
-    /// Percentile of response time that `latency_threshold` speaks of. Default: 95.
+    /// Percentile of response time that `latency_threshold` speaks of. Default: 95. At most 99.9, as `availability`.
     #[schemars(range(min = 1, max = 99.9))]
     pub(crate) latency_percentile: Option<f64>,
 }

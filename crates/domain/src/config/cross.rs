@@ -121,6 +121,9 @@ impl Found<'_> {
     }
 
     fn metrics(&mut self, field: &str, metrics: &Metrics) {
+        if metrics.latency_threshold.is_some_and(|threshold| threshold.0.as_millis() == 0) {
+            self.say(&format!("{field}.latency_threshold"), "no answer takes no time; it must be 1ms or more", None);
+        }
         let pairs = [
             ("request_rate", metrics.request_rate_threshold.is_some(), metrics.request_rate_query.is_some()),
             ("network", metrics.network_threshold.is_some(), metrics.network_query.is_some()),

@@ -354,6 +354,13 @@ fn values_that_contradict_each_other_are_named() {
             "tiers/gold.yaml:4:5: autoscaling.min_replicas: the minimum 3 is above the maximum 2\n 4 |     min_replicas: 3\n   |     ^"
         ],
     );
+    wrong(
+        "tenant_config:\n  autoscaling:\n    metrics: { latency_threshold: 0 }\n",
+        &expect![[r#"
+        acme.yaml:3:16: autoscaling.metrics.latency_threshold: no answer takes no time; it must be 1ms or more
+         3 |     metrics: { latency_threshold: 0 }
+           |                ^"#]],
+    );
     // One by one the minimums fit the quota, together they do not; what is not scaled does not count.
     wrong(
         "tenant_config:\n  autoscaling: { min_replicas: 3 }\n  quota: { max_replicas: 7 }\n  workloads:\n    api: {}\n    web: {}\n    jobs: { autoscaling: { min_replicas: 2 } }\n    old: { autoscaling: { enabled: false } }\n",
