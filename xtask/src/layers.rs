@@ -107,14 +107,18 @@ impl Graph {
             .output()
             .context("running cargo metadata")?;
         ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
-        let metadata: Metadata = serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
+        let metadata = serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
+        Ok(Self::of(metadata))
+    }
+
+    fn of(metadata: Metadata) -> Self {
         let normal = |dep: &Dep| {
             dep.dep_kinds.iter().any(|kind| {
                 // What is only built for other systems, wasm say, is not in our program.
                 kind.kind.is_none() && !kind.target.as_deref().is_some_and(|target| target.contains("wasm"))
             })
         };
-        Ok(Self {
+        Self {
             names: metadata.packages.into_iter().map(|package| (package.id, package.name)).collect(),
             edges: metadata
                 .resolve
@@ -126,7 +130,7 @@ impl Graph {
                 })
                 .collect(),
             members: metadata.workspace_members,
-        })
+        }
     }
 
     fn name(&self, id: &str) -> &str {
@@ -153,7 +157,10 @@ impl Graph {
 
 /// Dependencies that break the layering, one line each.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
-    let graph = Graph::read(root)?;
+    Ok(judge(&Graph::read(root)?))
+}
+
+fn judge(graph: &Graph) -> Vec<String> {
     let ours: BTreeSet<&str> = graph.members.iter().map(|id| graph.name(id)).collect();
     let mut findings = Vec::new();
     for id in &graph.members {
@@ -174,5 +181,8 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
             }
         }
     }
-    Ok(findings)
+    findings
 }
+
+#[cfg(test)]
+mod tests;

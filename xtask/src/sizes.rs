@@ -23,14 +23,21 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     for file in files {
         let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
         let name = file.strip_prefix(root).unwrap_or(&file).display().to_string();
-        let lines = text.lines().count();
-        if lines > FILE_LINES_MAX {
-            findings.push(format!("{name}: {lines} lines, and {FILE_LINES_MAX} is the most"));
-        }
-        let tree = syn::parse_file(&text).with_context(|| format!("parsing {name}"))?;
-        let mut long = LongFunctions { file: &name, findings: &mut findings };
-        long.visit_file(&tree);
+        findings.extend(measure(&name, &text)?);
     }
+    Ok(findings)
+}
+
+/// What is too long in one file.
+fn measure(name: &str, text: &str) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    let lines = text.lines().count();
+    if lines > FILE_LINES_MAX {
+        findings.push(format!("{name}: {lines} lines, and {FILE_LINES_MAX} is the most"));
+    }
+    let tree = syn::parse_file(text).with_context(|| format!("parsing {name}"))?;
+    let mut long = LongFunctions { file: name, findings: &mut findings };
+    long.visit_file(&tree);
     Ok(findings)
 }
 
@@ -76,4 +83,14 @@ impl<'ast> Visit<'ast> for LongFunctions<'_> {
         self.measure(&item.sig.ident, item.sig.span().join(item.block.span()).unwrap_or_else(|| item.block.span()));
         visit::visit_impl_item_fn(self, item);
     }
+
+    fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
+        if let Some(body) = &item.default {
+            self.measure(&item.sig.ident, item.sig.span().join(body.span()).unwrap_or_else(|| body.span()));
+        }
+        visit::visit_trait_item_fn(self, item);
+    }
 }
+
+#[cfg(test)]
+mod tests;
