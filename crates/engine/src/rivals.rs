@@ -53,7 +53,7 @@ pub(crate) fn rivals(reached: &[Reach<'_>]) -> BTreeMap<WorkloadKey, WorkloadKey
 }
 
 /// The group of a group and version; versions of one group show the same objects.
-fn group(target: &ScaleTarget) -> &str {
+pub(crate) fn group(target: &ScaleTarget) -> &str {
     target.api_version.split_once('/').map_or("", |(group, _)| group)
 }
 

@@ -265,6 +265,14 @@ fn an_object_has_one_workload() {
         "tenant_config:\n  workloads:\n    api: { namespace: one, autoscaling: { enabled: false } }\n",
     );
     assert!(tenantry.says("config apply tenants -m third").contains("1 created, 0 changed, 1 unchanged"));
+    // Kinds of one name in two groups are two kinds of object, and versions of one group are one.
+    let other = |version: &str| {
+        let kind = format!("{{ namespace: one, api_version: {version} }}");
+        tenantry.write("tenants/three.yaml", &format!("tenant_config:\n  workloads:\n    api: {kind}\n"));
+        tenantry.says("config apply tenants -m fourth --dry-run")
+    };
+    assert!(other("example.com/v1").contains("1 created"));
+    assert!(other("apps/v1beta1").contains("is sized by the workload one/api already"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use tenantry_domain::config::{Document, DocumentKey, Problems};
 use tenantry_domain::id::WorkloadKey;
 
 use super::Declarations;
+use crate::rivals::group;
 
 /// Workloads of changed documents that name an object which another workload has. What stood before is left alone, so
 /// that an old fault does not forbid a change elsewhere.
@@ -14,13 +15,13 @@ pub(super) fn named_twice(found: &Declarations, documents: &[Document]) -> Vec<(
     let differs =
         |document: &&Document| found.heads.get(document.key()).is_none_or(|head| head.digest != document.digest());
     let changed: BTreeSet<&DocumentKey> = documents.iter().filter(differs).map(Document::key).collect();
-    let mut taken: BTreeMap<String, (&Document, WorkloadKey)> = BTreeMap::new();
+    let mut taken: BTreeMap<(String, String), (&Document, WorkloadKey)> = BTreeMap::new();
     let mut wrong = Vec::new();
     for tenant in found.tenants.values() {
         let Ok(effective) = found.layers.resolve(tenant) else { continue };
         for spec in effective.workloads().into_iter().filter(|spec| spec.enabled) {
             let object = spec.target.to_string();
-            match taken.entry(object.clone()) {
+            match taken.entry((group(&spec.target).to_owned(), object.clone())) {
                 Entry::Vacant(free) => {
                     free.insert((tenant, spec.key));
                 }
