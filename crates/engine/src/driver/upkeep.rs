@@ -7,10 +7,12 @@ use tenantry_domain::unit::Span;
 use super::Driver;
 use crate::ports::store::{Kept, Retention};
 use crate::status::STATUS;
-use crate::view::controller_row;
+use crate::view::{controller_row, controllers, drop_controller};
 
 /// Old records are removed this often.
 const PRUNE_EVERY: Span = Span::from_secs(300);
+/// A controller that has not been heard of for so long does not come back under its name.
+const FORGET_AFTER: Span = Span::from_secs(86_400);
 /// Models are kept in so many parts, one after the other, so that no cycle writes them all.
 const PARTS: u64 = 16;
 /// Rows in one write.
@@ -78,6 +80,20 @@ impl Driver {
             };
             if let Err(error) = self.ports.store.prune(&retention).await {
                 self.trouble(format!("{error}; old records stay"));
+            }
+            self.forget_controllers(now).await;
+        }
+    }
+
+    /// Drops what controllers kept that were killed, and so could not do it themselves.
+    async fn forget_controllers(&mut self, now: Timestamp) {
+        let found = match controllers(self.ports.store.as_ref()).await {
+            Ok(found) => found,
+            Err(error) => return self.trouble(format!("{error}; controllers that are gone stay listed")),
+        };
+        for gone in found.into_iter().filter(|one| now.since(one.at) > FORGET_AFTER) {
+            if let Err(error) = drop_controller(self.ports.store.as_ref(), &gone.holder, now).await {
+                self.trouble(format!("{error}; a controller that is gone stays listed"));
             }
         }
     }

@@ -229,6 +229,22 @@ fn an_object_that_two_workloads_reach_is_moved_by_neither() {
 }
 
 #[test]
+fn a_controller_that_was_killed_is_listed_for_a_day() {
+    let (apps, specs) = fleet(1, Strategy::Reactive);
+    let mut house = House::new(apps, specs, Faults::default(), 1);
+    house.run(secs(60), |_| ());
+    let listed = |house: &House| block_on(tenantry_engine::view::controllers(house.store.as_ref())).unwrap();
+    let mut killed = listed(&house).remove(0);
+    for (holder, hours) in [("killed-now", 1), ("killed-long-ago", 25)] {
+        (killed.holder, killed.at) = (holder.to_owned(), START - Span::from_secs(hours * HOUR));
+        block_on(tenantry_engine::view::keep_controller(house.store.as_ref(), &killed)).unwrap();
+    }
+    house.run(secs(600), |_| ());
+    let holders: Vec<String> = listed(&house).into_iter().map(|one| one.holder).collect();
+    assert_eq!(holders, ["killed-now", "one"]);
+}
+
+#[test]
 fn what_cannot_be_recorded_is_not_done() {
     let (apps, specs) = fleet(1, Strategy::Reactive);
     let mut house = House::new(apps, specs, Faults::default(), 1);
