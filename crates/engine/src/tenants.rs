@@ -22,6 +22,7 @@ use tracing::warn;
 
 pub use apply::{Applied, Applying, Did, File};
 pub use history::{Compared, RolledBack, TenantEffect};
+pub use objects::objects_named_twice;
 
 use crate::driver::Declared;
 use crate::ports::store::{Owner, Revision, Store, StoreError};

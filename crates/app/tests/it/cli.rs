@@ -260,6 +260,8 @@ fn an_object_has_one_workload() {
             exit 1
         "#]],
     );
+    let alone = tenantry.says("config validate --alone tenants");
+    assert!(alone.contains("2 problems in 2 files") && alone.contains("one/api already"), "{alone}");
     tenantry.write(
         "tenants/two.yaml",
         "tenant_config:\n  workloads:\n    api: { namespace: one, autoscaling: { enabled: false } }\n",

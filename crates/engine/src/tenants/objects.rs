@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 
-use tenantry_domain::config::{Document, DocumentKey, Problems};
+use tenantry_domain::config::{Document, DocumentKey, Layers, Problems};
 use tenantry_domain::id::WorkloadKey;
 
 use super::Declarations;
@@ -15,10 +15,25 @@ pub(super) fn named_twice(found: &Declarations, documents: &[Document]) -> Vec<(
     let differs =
         |document: &&Document| found.heads.get(document.key()).is_none_or(|head| head.digest != document.digest());
     let changed: BTreeSet<&DocumentKey> = documents.iter().filter(differs).map(Document::key).collect();
+    clashes(&found.layers, found.tenants.values(), &changed)
+}
+
+/// Workloads of these documents that name an object which another of them has, with no store at hand.
+#[must_use]
+pub fn objects_named_twice(layers: &Layers, tenants: &[Document]) -> Problems {
+    let all = tenants.iter().map(Document::key).collect();
+    Problems(clashes(layers, tenants.iter(), &all).into_iter().flat_map(|(_, problems)| problems.0).collect())
+}
+
+fn clashes<'a>(
+    layers: &Layers,
+    tenants: impl Iterator<Item = &'a Document>,
+    changed: &BTreeSet<&DocumentKey>,
+) -> Vec<(DocumentKey, Problems)> {
     let mut taken: BTreeMap<(String, String), (&Document, WorkloadKey)> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for tenant in found.tenants.values() {
-        let Ok(effective) = found.layers.resolve(tenant) else { continue };
+    for tenant in tenants {
+        let Ok(effective) = layers.resolve(tenant) else { continue };
         for spec in effective.workloads().into_iter().filter(|spec| spec.enabled) {
             let object = spec.target.to_string();
             match taken.entry((group(&spec.target).to_owned(), object.clone())) {

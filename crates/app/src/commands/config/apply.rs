@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tenantry_domain::config::{Document, FieldChange, Layers, Problems};
 use tenantry_engine::ports::store::{Authorship, Owner};
-use tenantry_engine::tenants::{Applied, Applying, Did, File, Tenants, TenantsError};
+use tenantry_engine::tenants::{Applied, Applying, Did, File, Tenants, TenantsError, objects_named_twice};
 
 use super::{Apply, By, Validate, read_files};
 use crate::author::author;
@@ -70,7 +70,7 @@ fn alone(files: &[File]) -> Problems {
             Err(wrong) => problems.0.extend(wrong.0),
         }
     }
-    for tenant in tenants {
+    for tenant in &tenants {
         // A tier that is not at hand is declared elsewhere; what is at hand must fit.
         let known = |field: &str, names: Vec<String>| {
             tenant
@@ -84,11 +84,12 @@ fn alone(files: &[File]) -> Problems {
         let is_tenant = matches!(tenant.key(), tenantry_domain::config::DocumentKey::Tenant(_));
         if is_tenant
             && at_hand
-            && let Err(wrong) = layers.resolve(&tenant)
+            && let Err(wrong) = layers.resolve(tenant)
         {
             problems.0.extend(wrong.0);
         }
     }
+    problems.0.extend(objects_named_twice(&layers, &tenants).0);
     problems
 }
 
