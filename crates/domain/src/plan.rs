@@ -116,6 +116,17 @@ pub enum Source {
         /// The expected value there.
         value: Milli,
     },
+    /// The policy that the contest put in charge of a signal.
+    Contest {
+        /// Which signal.
+        signal: SignalName,
+        /// The rule, for a person.
+        rule: String,
+        /// Requests that it would have failed in the days before, in a million.
+        would_fail_ppm: u32,
+        /// Requests that were really failed, in a million.
+        failed_ppm: u32,
+    },
     /// A schedule's floor.
     Schedule(String),
     /// The declared size of the fixed strategy.

@@ -114,6 +114,21 @@ pub struct Expectation {
     pub because: String,
 }
 
+/// A size that the contest of policies chose for a signal whose capacity is declared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Which signal.
+    pub signal: SignalName,
+    /// The size.
+    pub replicas: Replicas,
+    /// The rule in charge, for a person.
+    pub rule: String,
+    /// Requests that the rule would have failed in the days before, by its shadow, in a million.
+    pub would_fail_ppm: u32,
+    /// Requests that were really failed, in a million.
+    pub failed_ppm: u32,
+}
+
 /// A past recommendation, before stabilization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recommendation {
@@ -182,6 +197,9 @@ pub struct Snapshot {
     pub observations: Vec<Observation>,
     /// Expectations of the signals.
     pub expectations: Vec<Expectation>,
+    /// What the contests of policies chose.
+    #[serde(default)]
+    pub choices: Vec<Choice>,
     /// What must be remembered of earlier plans.
     pub memory: Memory,
     /// A size set by hand.

@@ -123,6 +123,9 @@ pub struct SignalSpec {
     pub query: Option<String>,
     /// What it is held against.
     pub target: Target,
+    /// What a ready replica carries at the service level, in the target's unit: percent of request, or a value for each
+    /// replica. Where it is known, the predictive strategy may use the room that the target leaves.
+    pub capacity: Option<Milli>,
     /// Whether it can be measured with no replica running, so that it may wake a workload from zero.
     pub measures_at_zero: bool,
 }

@@ -6,12 +6,13 @@ use tenantry_domain::plan::{Action, Hold, Outcome, Planned};
 use tenantry_domain::snapshot::{Expectation, QuantilePoint, Snapshot};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Milli, PerMille, Replicas, Span};
-use tenantry_forecast::{Forecaster, LEVELS, Score, Settings, Trust};
+use tenantry_forecast::{Forecaster, LEVELS, Score, Settings, Stretch, Trust};
 use tenantry_planner::{learnable, lint, plan};
 use tenantry_workflow::patience::Ending;
 use tenantry_workflow::vigil::Alert;
 
 use crate::collect::{Fetched, Users, observations};
+use crate::contend;
 use crate::fleet::Entry;
 use crate::ports::cluster::{ClusterError, ObjectState};
 use crate::rivals;
@@ -79,6 +80,7 @@ fn look(entry: &Entry, object: Result<&ObjectState, &ClusterError>, others: Repl
         pods: known.map(|object| object.pods.clone()).unwrap_or_default(),
         observations: observations(&entry.spec, known, round.fetched, round.users),
         expectations: Vec::new(),
+        choices: Vec::new(),
         memory: entry.memory.clone(),
         manual: entry.intervention.manual.clone(),
         pause: entry.intervention.pause.clone(),
@@ -92,23 +94,33 @@ fn look(entry: &Entry, object: Result<&ObjectState, &ClusterError>, others: Repl
 fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, delay: Span, round: &Round<'_>) {
     let now_ms = round.now.as_millis();
     let commitment = COMMITMENT_MIN.max(Span::from_millis(round.period.as_millis().saturating_mul(2)));
-    let stretches = [round.forecast.stretch(delay.as_millis_i64(), commitment.as_millis_i64())];
+    let ahead = round.forecast.stretch(delay.as_millis_i64(), commitment.as_millis_i64());
+    let [ready, soon] = contend::stretches(round.forecast, delay);
     let totals = learnable(&entry.spec, snapshot);
     for signal in &entry.spec.signals {
+        let contested = contend::is_contested(&entry.spec, signal);
+        let stretches: &[Stretch] = if contested { &[ahead, ready, soon] } else { &[ahead] };
         let total = totals.iter().find(|total| total.signal == signal.name);
         if total.is_none() && !entry.models.contains_key(&signal.name) {
             continue;
         }
         let model =
-            entry.models.entry(signal.name.clone()).or_insert_with(|| Forecaster::new(round.forecast, &stretches));
+            entry.models.entry(signal.name.clone()).or_insert_with(|| Forecaster::new(round.forecast, stretches));
         if model.settings().step_ms() != round.forecast.step_ms() {
-            *model = Forecaster::new(round.forecast, &stretches);
+            *model = Forecaster::new(round.forecast, stretches);
         }
-        model.look_ahead(&stretches);
+        model.look_ahead(stretches);
         if let Some(total) = total {
             model.observe(total.at.as_millis(), total.total.as_f64(), now_ms);
         }
         model.advance(now_ms);
+        if let Some(total) = total.filter(|_| contested) {
+            let mut arena = entry.arenas.remove(&signal.name);
+            let seen = (total.total.as_f64(), &*model, 1);
+            let choice = contend::contend(&mut arena, (&entry.spec, signal), snapshot, seen, delay);
+            entry.arenas.extend(arena.map(|arena| (signal.name.clone(), arena)));
+            snapshot.choices.extend(choice);
+        }
         let Some(forecast) = model.expect(0, now_ms) else { continue };
         let maximum = LEVELS.iter().filter_map(|level| {
             let value = Milli::from_f64(forecast.quantile(*level))?;

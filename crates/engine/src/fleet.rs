@@ -14,6 +14,7 @@ use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
 use tenantry_forecast::Forecaster;
 use tenantry_planner::Startup;
+use tenantry_planner::contest::Arena;
 use tenantry_workflow::patience::Patience;
 use tenantry_workflow::vigil::Vigil;
 
@@ -24,6 +25,8 @@ use crate::status::{STATUS, WorkloadStatus};
 pub(crate) const MEMORY: &str = "memory";
 /// Prefix of the names under which its models are kept.
 pub(crate) const MODEL: &str = "model/";
+/// Prefix of the names under which its contests are kept.
+pub(crate) const ARENA: &str = "contest/";
 
 /// A change that was sent and whose outcome nobody knows yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub(crate) struct Entry {
     pub(crate) spec: WorkloadSpec,
     pub(crate) intervention: Intervention,
     pub(crate) models: BTreeMap<SignalName, Forecaster>,
+    /// Contests of policies, for signals whose capacity is declared.
+    pub(crate) arenas: BTreeMap<SignalName, Arena>,
     pub(crate) memory: Memory,
     pub(crate) startup: Startup,
     pub(crate) last_size: Option<Replicas>,
@@ -68,6 +73,7 @@ impl Entry {
             spec,
             intervention: Intervention::default(),
             models: BTreeMap::new(),
+            arenas: BTreeMap::new(),
             memory: Memory::default(),
             startup: Startup::default(),
             last_size: None,
@@ -97,6 +103,9 @@ impl Fleet {
             let mut entry = before.remove(&spec.key).unwrap_or_else(|| Entry::new(spec.clone()));
             if entry.spec != spec {
                 entry.models.retain(|name, _| same_signal(&entry.spec, &spec, name));
+                entry
+                    .arenas
+                    .retain(|name, _| same_signal(&entry.spec, &spec, name) && same_capacity(&entry.spec, &spec, name));
                 // What is asked has changed: the next decision is recorded whatever it is.
                 entry.recorded = None;
                 entry.spec = spec;
@@ -105,7 +114,8 @@ impl Fleet {
         }
         let gone = before.into_iter().flat_map(|(key, entry)| {
             let models = entry.models.into_keys().map(|signal| format!("{MODEL}{signal}"));
-            let parts: Vec<String> = models.chain([MEMORY.to_owned(), STATUS.to_owned()]).collect();
+            let arenas = entry.arenas.into_keys().map(|signal| format!("{ARENA}{signal}"));
+            let parts: Vec<String> = models.chain(arenas).chain([MEMORY.to_owned(), STATUS.to_owned()]).collect();
             parts.into_iter().map(move |part| (key.clone(), part))
         });
         gone.collect()
@@ -166,6 +176,13 @@ impl Fleet {
                     }
                     Err(error) => complaints.push(format!("model of {key}, signal {signal}: {error}")),
                 }
+            } else if let Some(Ok(signal)) = part.strip_prefix(ARENA).map(SignalName::new) {
+                match Arena::from_bytes(&bytes) {
+                    Ok(arena) => {
+                        entry.arenas.insert(signal, arena);
+                    }
+                    Err(error) => complaints.push(format!("contest of {key}, signal {signal}: {error}")),
+                }
             }
         }
         complaints
@@ -186,6 +203,12 @@ impl Fleet {
                 bytes: model.to_bytes(),
                 at: now,
             }));
+            kept.extend(entry.arenas.iter().map(|(signal, arena)| Kept {
+                key: key.clone(),
+                part: format!("{ARENA}{signal}"),
+                bytes: arena.to_bytes(),
+                at: now,
+            }));
         }
         kept
     }
@@ -199,6 +222,12 @@ impl Fleet {
         }
         totals
     }
+}
+
+/// Whether shadows sized for the one are right for the other.
+fn same_capacity(before: &WorkloadSpec, after: &WorkloadSpec, name: &SignalName) -> bool {
+    let find = |spec: &WorkloadSpec| spec.signals.iter().find(|signal| signal.name == *name).map(|one| one.capacity);
+    find(before) == find(after)
 }
 
 fn same_signal(before: &WorkloadSpec, after: &WorkloadSpec, name: &SignalName) -> bool {

@@ -3,6 +3,7 @@
 //! Names no vendor. What it needs of the outside it declares in [`ports`]; what it decides is in the pure crates.
 
 pub mod collect;
+mod contend;
 mod decide;
 pub mod driver;
 mod explain;

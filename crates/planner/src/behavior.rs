@@ -30,13 +30,24 @@ pub(crate) struct Tamed {
     pub(crate) waits: Vec<Wait>,
 }
 
+/// What the stabilization of a shrinking rests on where no behavior is declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Nothing but what is measured: HPA's five minutes.
+    Usual,
+    /// Trusted forecasts of every signal.
+    Trusted,
+    /// Policies that have a patience of their own, which is accounted for in their choice.
+    Own,
+}
+
 /// Tames a proposal.
 pub(crate) fn tame(
     spec: &WorkloadSpec,
     memory: &Memory,
     current: Replicas,
     proposal: Replicas,
-    trusted: bool,
+    patience: Patience,
     now: Timestamp,
 ) -> Tamed {
     let mut tamed = Tamed { replicas: proposal, bounds: Vec::new(), waits: Vec::new() };
@@ -46,11 +57,16 @@ pub(crate) fn tame(
             limit_rate(behavior, memory, current, now, &mut tamed);
         }
         None => {
-            let window = if trusted { TRUSTED_STABILIZATION } else { DOWN_STABILIZATION_DEFAULT };
-            let cutoff = now - window;
             // HPA's older path may raise a size back to a past recommendation that a rate had cut.
-            let ceiling = if trusted { current } else { Replicas::new(u32::MAX) };
-            hold_down(memory, |at| at >= cutoff, window, ceiling, &mut tamed);
+            let held = match patience {
+                Patience::Usual => Some((DOWN_STABILIZATION_DEFAULT, Replicas::new(u32::MAX))),
+                Patience::Trusted => Some((TRUSTED_STABILIZATION, current)),
+                Patience::Own => None,
+            };
+            if let Some((window, ceiling)) = held {
+                let cutoff = now - window;
+                hold_down(memory, |at| at >= cutoff, window, ceiling, &mut tamed);
+            }
             // The size before this instant's own changes, so that planning again from one snapshot changes nothing.
             let start = memory.events.iter().find(|event| event.at == now).map_or(current, |event| event.from);
             let most = Replicas::new(start.get().saturating_mul(2).max(UP_FLOOR));

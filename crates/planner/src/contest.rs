@@ -11,6 +11,7 @@
 //! INVARIANT(past): a choice depends on nothing after the last observation.
 
 mod account;
+mod arena;
 mod candidate;
 mod hpa;
 mod pool;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tenantry_forecast::{Forecast, Stretch};
 
 use account::{Account, Books};
+pub use arena::{Arena, ArenaError, STEP};
 pub use candidate::Rule;
 use candidate::{Candidate, DEFAULT, Table};
 pub use hpa::ceil as whole;
@@ -83,7 +85,7 @@ pub struct Expected<'a> {
 }
 
 /// The choice at a step.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
     /// The size to have.
     pub replicas: u32,
@@ -137,9 +139,14 @@ impl Contest {
         &self.terms
     }
 
-    /// Goes on with another budget and other limits; the start-up delay stays.
-    pub fn limit(&mut self, budget: f64, min: u32, max: u32) {
-        self.terms = Terms { budget, min, max, delay: self.terms.delay };
+    /// Goes on with other terms. With another start-up delay, replicas that start in the shadows start anew.
+    pub fn adopt(&mut self, terms: Terms) {
+        if terms.delay != self.terms.delay {
+            for candidate in &mut self.candidates {
+                candidate.restart(terms.delay);
+            }
+        }
+        self.terms = terms;
     }
 
     /// A step of 15 s passed: accounts for what was seen, lets every shadow decide, and says what the one in charge asks

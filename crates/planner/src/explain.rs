@@ -65,12 +65,22 @@ fn considered(candidate: &Candidate) -> String {
         Source::Forecast { signal, quantile, value } => {
             format!("for {signal} reaching {value} (quantile {})", quantile.as_f64())
         }
+        Source::Contest { signal, rule, would_fail_ppm, failed_ppm } => format!(
+            "for {signal} by the policy that is cheapest within the error budget: {rule}; in the days before it would have \
+             failed {} of requests, and {} were",
+            percent(*would_fail_ppm),
+            percent(*failed_ppm)
+        ),
         Source::Schedule(name) => format!("for schedule `{name}`"),
         Source::Fixed => "as the declared size".to_owned(),
         Source::Manual => "as set by hand".to_owned(),
     };
     let unused = if candidate.used { "" } else { ", without a say" };
     format!("{size} {source}{unused}")
+}
+
+fn percent(ppm: u32) -> String {
+    format!("{:.2} %", f64::from(ppm) / 1e4)
 }
 
 fn limited(bound: &Bound) -> String {

@@ -20,6 +20,7 @@ mod startup;
 pub use explain::explain;
 pub use lint::{Finding, lint};
 pub use plan::plan;
+pub use proposal::carried;
 pub use sight::{Learnable, learnable};
 pub use startup::Startup;
 

@@ -1,13 +1,14 @@
 //! The planner.
 
 use tenantry_domain::plan::{Action, Bound, Candidate, Hold, Limit, Plan, Planned, Report, Source, Wait};
-use tenantry_domain::snapshot::{Expectation, Memory, Override, QuantilePoint, Snapshot};
+use tenantry_domain::snapshot::{Choice, Expectation, Memory, Override, QuantilePoint, Snapshot};
 use tenantry_domain::spec::{Freeze, Strategy, WorkloadSpec};
 use tenantry_domain::unit::{PerMille, Replicas};
 
-use crate::behavior::{Tamed, remember, tame};
+use crate::behavior::{Patience, Tamed, remember, tame};
+use crate::contest::whole;
 use crate::guard::Limits;
-use crate::proposal::{Tolerance, for_total, propose};
+use crate::proposal::{Tolerance, carried, for_total, propose};
 use crate::sight::{View, look};
 
 /// Plans the size of one workload from what was seen. Never fails: what it cannot decide, it holds and reports.
@@ -37,7 +38,7 @@ pub fn plan(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {
     let tamed = if desire.immediate {
         Tamed { replicas: desire.replicas, bounds: Vec::new(), waits: Vec::new() }
     } else {
-        tame(spec, &snapshot.memory, current, desire.replicas, desire.trusted, snapshot.now)
+        tame(spec, &snapshot.memory, current, desire.replicas, desire.patience, snapshot.now)
     };
     report.bounds.extend(tamed.bounds);
     report.waits.extend(tamed.waits);
@@ -69,8 +70,8 @@ struct Desire {
     immediate: bool,
     /// Whether some signal could not be seen, so that the size may not shrink.
     blind: bool,
-    /// Whether trusted forecasts of every signal stand behind it.
-    trusted: bool,
+    /// What stands behind it, should it shrink.
+    patience: Patience,
 }
 
 fn hold(spec: &WorkloadSpec, snapshot: &Snapshot, report: Report, why: Hold) -> Planned {
@@ -121,7 +122,7 @@ fn stopped(spec: &WorkloadSpec, snapshot: &Snapshot) -> Option<Hold> {
 fn by_hand(manual: &Override, report: &mut Report) -> Desire {
     report.candidates.push(Candidate { source: Source::Manual, replicas: manual.replicas, used: true });
     report.waits.push(Wait::ManualEnds(manual.expires_at));
-    Desire { replicas: manual.replicas, immediate: true, blind: false, trusted: false }
+    Desire { replicas: manual.replicas, immediate: true, blind: false, patience: Patience::Usual }
 }
 
 fn desire(
@@ -140,12 +141,12 @@ fn desire(
         Strategy::Fixed => {
             let replicas = spec.fixed.unwrap_or(spec.bounds.floor());
             report.candidates.push(Candidate { source: Source::Fixed, replicas, used: true });
-            Ok(Desire { replicas, immediate: true, blind: false, trusted: false })
+            Ok(Desire { replicas, immediate: true, blind: false, patience: Patience::Usual })
         }
         Strategy::Scheduled => {
             let scheduled = limits.scheduled().map(|(_, floor)| floor).max();
             let replicas = scheduled.unwrap_or(spec.bounds.floor());
-            Ok(Desire { replicas, immediate: true, blind: false, trusted: false })
+            Ok(Desire { replicas, immediate: true, blind: false, patience: Patience::Usual })
         }
         Strategy::Reactive => measured(spec, snapshot, views, current, report),
         Strategy::Predictive => {
@@ -177,8 +178,11 @@ fn measured(
             blind = true;
             continue;
         };
+        let chosen = chosen(spec, snapshot, view);
         let source = Source::Signal(view.spec.name.clone());
-        report.candidates.push(Candidate { source, replicas, used: true });
+        report.candidates.push(Candidate { source, replicas, used: chosen.is_none() });
+        let replicas = chosen.as_ref().map_or(replicas, |chosen| chosen.replicas);
+        report.candidates.extend(chosen);
         largest = Some(largest.map_or(replicas, |most| most.max(replicas)));
     }
     let Some(mut replicas) = largest else {
@@ -188,7 +192,21 @@ fn measured(
     if replicas == Replicas::ZERO && !can_wake {
         replicas = Replicas::ONE;
     }
-    Ok(Desire { replicas, immediate: false, blind, trusted: false })
+    Ok(Desire { replicas, immediate: false, blind, patience: Patience::Usual })
+}
+
+/// What the contest chose for a signal that can be seen, where there is one; never less than what is measured needs.
+///
+/// INVARIANT(floor): law L3 holds for it with what a replica carries in the place of the target.
+fn chosen(spec: &WorkloadSpec, snapshot: &Snapshot, view: &View<'_>) -> Option<Candidate> {
+    if spec.strategy != Strategy::Predictive {
+        return None;
+    }
+    let choice = snapshot.choices.iter().find(|choice| choice.signal == view.spec.name)?;
+    let needed = whole(view.total()?.as_f64() / carried(view.spec, snapshot)?);
+    let Choice { signal, rule, would_fail_ppm, failed_ppm, replicas } = choice.clone();
+    let source = Source::Contest { signal, rule, would_fail_ppm, failed_ppm };
+    Some(Candidate { source, replicas: replicas.max(Replicas::new(needed)), used: true })
 }
 
 /// Raises a size to what the forecasts ask for; the measured size always stands under it.
@@ -201,8 +219,9 @@ fn foresee(
     desire: &mut Desire,
 ) {
     let tolerance = Tolerance::of(spec);
-    let mut foreseen = 0;
+    let (mut foreseen, mut decided) = (0, 0);
     for view in views {
+        decided += usize::from(chosen(spec, snapshot, view).is_some());
         let expectation = snapshot.expectations.iter().find(|expected| expected.signal == view.spec.name);
         let Some(expectation) = expectation else {
             continue;
@@ -214,13 +233,19 @@ fn foresee(
             continue;
         };
         let source = Source::Forecast { signal: view.spec.name.clone(), quantile: point.quantile, value: point.value };
-        report.candidates.push(Candidate { source, replicas, used: expectation.trusted });
-        if expectation.trusted {
+        let used = expectation.trusted && chosen(spec, snapshot, view).is_none();
+        report.candidates.push(Candidate { source, replicas, used });
+        if used {
             foreseen += 1;
             desire.replicas = desire.replicas.max(replicas);
         }
     }
-    desire.trusted = foreseen == views.len() && !views.is_empty();
+    desire.patience = match views.len() {
+        0 => Patience::Usual,
+        all if decided == all => Patience::Own,
+        all if foreseen + decided == all => Patience::Trusted,
+        _ => Patience::Usual,
+    };
 }
 
 /// The lowest quantile that covers the share of time the objective asks for, or the highest there is.

@@ -5,7 +5,7 @@
 //! inside, not the older `|1 - ratio| <= tolerance`, which differs in the last bit of a float.
 
 use tenantry_domain::snapshot::{PodState, Snapshot};
-use tenantry_domain::spec::{SignalKind, TOLERANCE_DEFAULT, Target, WorkloadSpec};
+use tenantry_domain::spec::{SignalKind, SignalSpec, TOLERANCE_DEFAULT, Target, WorkloadSpec};
 use tenantry_domain::unit::{Milli, REPLICAS_MAX, Replicas};
 
 use crate::pods::{Grouped, group};
@@ -183,6 +183,24 @@ pub(crate) fn for_total(
     let size = total.as_f64() / carried.as_f64();
     let ratio = size / f64::from(current.get());
     (carried > Milli::ZERO).then(|| if tolerance.within(ratio) { current } else { ceil(size) })
+}
+
+/// What a ready replica carries at the service level, in the signal's unit, where it is declared.
+#[must_use]
+pub fn carried(spec: &SignalSpec, snapshot: &Snapshot) -> Option<f64> {
+    let capacity = spec.capacity?;
+    match spec.target {
+        Target::PerReplica(_) => Some(capacity.as_f64()),
+        Target::Value(_) => None,
+        Target::Utilization(percent) => {
+            let scale = Scale::Utilization { percent, kind: spec.kind };
+            let requests: Vec<i64> = snapshot.pods.iter().filter_map(|pod| scale.request(pod)).collect();
+            let count = i64::try_from(requests.len()).ok()?;
+            let mean = requests.iter().fold(0_i64, |sum, request| sum.saturating_add(*request)).checked_div(count)?;
+            Some(Milli(mean).as_f64() * capacity.as_f64() / 100.0)
+        }
+    }
+    .filter(|carried| *carried > 0.0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "HPA divides the same integers as float64")]

@@ -32,6 +32,17 @@ impl View<'_> {
     pub(crate) fn is_blind(&self) -> bool {
         matches!(self.usable, Usable::Nothing)
     }
+
+    /// The total over the workload, of pods that were measured.
+    pub(crate) fn total(&self) -> Option<Milli> {
+        match &self.usable {
+            Usable::Total(total) => Some(*total),
+            Usable::Pods(samples) => {
+                Some(Milli(samples.iter().fold(0_i64, |sum, sample| sum.saturating_add(sample.value.0))))
+            }
+            Usable::Nothing => None,
+        }
+    }
 }
 
 /// Looks at every signal of the spec, in its order.

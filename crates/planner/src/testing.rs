@@ -11,7 +11,14 @@ use tenantry_domain::unit::{Bounds, Milli, Replicas, Span};
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 pub(crate) fn signal(name: &str, kind: SignalKind, target: Target) -> SignalSpec {
-    SignalSpec { name: SignalName::new(name).unwrap(), kind, query: None, target, measures_at_zero: false }
+    SignalSpec {
+        name: SignalName::new(name).unwrap(),
+        kind,
+        query: None,
+        target,
+        capacity: None,
+        measures_at_zero: false,
+    }
 }
 
 pub(crate) fn cpu(percent: u32) -> SignalSpec {
@@ -89,6 +96,7 @@ pub(crate) fn snapshot(current: u32, pods: Vec<PodState>) -> Snapshot {
         pods,
         observations: vec![],
         expectations: vec![],
+        choices: Vec::new(),
         memory: Memory::default(),
         manual: None,
         pause: None,

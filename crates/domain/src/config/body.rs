@@ -173,6 +173,10 @@ pub(crate) struct Signal {
     /// The value for the whole workload, to which size is proportional.
     #[schemars(range(min = 0.001, max = 1e15))]
     pub(crate) value: Option<f64>,
+    /// What a ready replica carries at the service level, in the target's unit; at least the target. With it, the
+    /// predictive strategy plans for the error budget of `objective.availability` instead of the target's headroom.
+    #[schemars(range(min = 0.001, max = 1e15))]
+    pub(crate) capacity: Option<f64>,
     /// Whether it can be measured with no replica running, so that it may wake a workload from zero. Default: false.
     pub(crate) measures_at_zero: Option<bool>,
 }

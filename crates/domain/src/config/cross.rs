@@ -111,6 +111,17 @@ impl Found<'_> {
             if targets.iter().filter(|set| **set).count() != 1 {
                 self.say(&field, "it needs exactly one of `utilization`, `per_replica` and `value`", None);
             }
+            let target = signal.utilization.map(f64::from).or(signal.per_replica);
+            match (signal.capacity, target) {
+                (Some(_), None) => {
+                    self.say(&format!("{field}.capacity"), "it goes with `utilization` or `per_replica`", None);
+                }
+                (Some(capacity), Some(target)) if capacity < target => {
+                    let message = format!("{capacity} is under the target {target}; a replica carries at least that");
+                    self.say(&format!("{field}.capacity"), message, None);
+                }
+                _ => {}
+            }
             use crate::spec::SignalKind::{Cpu, Memory};
             if signal.query.is_none() && !matches!(signal.kind, Some(Cpu | Memory)) {
                 self.say(&field, "it needs a `query`; only cpu and memory come from the cluster itself", None);

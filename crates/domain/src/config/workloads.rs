@@ -148,6 +148,7 @@ fn signals(key: &WorkloadKey, own: &Autoscaling, notes: &mut Vec<String>) -> Vec
             kind: signal.kind.unwrap_or(SignalKind::Promql),
             query: signal.query.clone(),
             target,
+            capacity: signal.capacity.and_then(Milli::from_f64),
             measures_at_zero: signal.measures_at_zero.unwrap_or(false),
         });
     }
@@ -171,7 +172,7 @@ pub(crate) fn assumed_cpu(tenant: &TenantId, own: &Autoscaling) -> Option<u32> {
 }
 
 fn signal(name: &str, kind: SignalKind, query: Option<String>, target: Target) -> Option<SignalSpec> {
-    Some(SignalSpec { name: SignalName::new(name).ok()?, kind, query, target, measures_at_zero: false })
+    Some(SignalSpec { name: SignalName::new(name).ok()?, kind, query, target, capacity: None, measures_at_zero: false })
 }
 
 fn of_metrics(key: &WorkloadKey, metrics: &Metrics, notes: &mut Vec<String>) -> Vec<SignalSpec> {

@@ -26,6 +26,7 @@ fn spec(tenant: &str, workload: &str, kind: SignalKind) -> WorkloadSpec {
             kind,
             query: Some(QUERY.into()),
             target: Target::PerReplica(Milli::units(10)),
+            capacity: None,
             measures_at_zero: true,
         }],
         behavior: None,

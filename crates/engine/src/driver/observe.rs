@@ -90,7 +90,7 @@ impl Driver {
     }
 
     async fn warm_up(&mut self) {
-        for part in [crate::fleet::MEMORY, crate::fleet::MODEL, crate::status::STATUS] {
+        for part in [crate::fleet::MEMORY, crate::fleet::MODEL, crate::fleet::ARENA, crate::status::STATUS] {
             match self.ports.store.kept(&Scope::platform(), part).await {
                 Ok(kept) => {
                     self.upkeep.drop_later(self.fleet.strangers(&kept));
@@ -296,6 +296,7 @@ fn why(planned: &tenantry_domain::plan::Planned) -> String {
         Some(Source::Forecast { signal, quantile, .. }) => {
             format!("the {} % quantile of the forecast of {signal} asks for it", f64::from(quantile.0) / 10.0)
         }
+        Some(Source::Contest { signal, .. }) => format!("the policy in charge of {signal} asks for it"),
         Some(Source::Schedule(name)) => format!("schedule {name} asks for it"),
         Some(Source::Fixed) => "the declared size".to_owned(),
         Some(Source::Manual) => "set by hand".to_owned(),

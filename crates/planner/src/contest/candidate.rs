@@ -116,6 +116,13 @@ impl Candidate {
         &self.account
     }
 
+    /// Gives its shadow replicas with another start-up delay.
+    pub(super) fn restart(&mut self, delay: u32) {
+        let (ready, size) = (self.pool.ready(), self.pool.size());
+        self.pool = Pool::new(ready, delay);
+        self.pool.resize(size);
+    }
+
     /// Books the step that ended on its account.
     pub(super) fn book(&mut self, demand: f64, books: &Books) {
         self.account.book(f64::from(self.pool.size()), f64::from(self.pool.ready()), demand, books);

@@ -32,6 +32,14 @@ impl Pool {
         Self { ready, starting: 0, ages: [0; PLACES as usize], head: 0, stride, waited: 0, places }
     }
 
+    /// A pool of which so many serve, and so many were started just now.
+    #[must_use]
+    pub fn seen(ready: u32, starting: u32, delay: u32) -> Self {
+        let mut pool = Self::new(ready, delay);
+        pool.resize(ready.saturating_add(starting));
+        pool
+    }
+
     /// Replicas that serve.
     #[must_use]
     pub const fn ready(&self) -> u32 {

@@ -63,6 +63,7 @@ pub(crate) fn spec(app: &AppSpec, strategy: Strategy) -> WorkloadSpec {
             kind: SignalKind::RequestRate,
             query: Some("sum by (tenant, workload) (rate(http_requests_total[1m]))".into()),
             target: Target::PerReplica(Milli::units(7)),
+            capacity: None,
             measures_at_zero: true,
         }],
         behavior: None,

@@ -32,9 +32,13 @@ const SHARED: [(&str, &str); 6] = [
         "default_config:
   autoscaling:
     strategy: predictive
-    metrics:
-      request_rate_threshold: 70
-      request_rate_query: sum by (tenant, workload) (rate(http_requests_total[1m]))
+    signals:
+      requests:
+        type: request_rate
+        query: sum by (tenant, workload) (rate(http_requests_total[1m]))
+        per_replica: 70     # what HPA aims at
+        capacity: 100       # what a replica can serve
+        measures_at_zero: true
   budget: { replica_hour_usd: 0.08 }
 ",
     ),

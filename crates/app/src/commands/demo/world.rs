@@ -69,7 +69,7 @@ fn options(keep_status_every: Span) -> anyhow::Result<Options> {
         period: PERIOD,
         lease_term: Span::from_secs(60),
         concurrency: 8,
-        forecast: Settings::new(60_000, None).context("the forecaster's settings")?,
+        forecast: Settings::new(15_000, None).context("the forecaster's settings")?,
         repeat_holds_after: Span::from_secs(3600),
         keep_status_every,
         keep_models_every: Span::from_secs(7 * 86_400),

@@ -129,7 +129,7 @@ pub(crate) struct Up {
     /// Who this controller is [default: host name and process]
     #[arg(long, env = "TENANTRY_HOLDER", value_name = "NAME")]
     pub(crate) holder: Option<String>,
-    /// Samples are folded into steps of this length before they are learned [default: 1m]
+    /// Samples are folded into steps of this length before they are learned [default: 15s]
     #[arg(long, env = "TENANTRY_FORECAST_STEP", value_name = "SPAN")]
     pub(crate) forecast_step: Option<Span>,
     /// Length of the pattern that comes back [default: 1d]
@@ -208,7 +208,7 @@ impl Up {
             // Two missed renewals are borne before another takes over.
             lease_term: Span::from_millis((cycle.as_millis() * 3).max(15_000)),
             holder,
-            forecast_step: over.forecast_step.unwrap_or(Span::from_secs(60)),
+            forecast_step: over.forecast_step.unwrap_or(Span::from_secs(15)),
             season: over.season,
             keep_holds: over.keep_holds.unwrap_or(Span::from_secs(7 * 86_400)),
             keep_changes: over.keep_changes.unwrap_or(Span::from_secs(90 * 86_400)),
