@@ -54,11 +54,10 @@ fn where_the_capacity_is_known_the_room_above_the_target_is_used() {
 /// Who asked for the size, where it was the contest.
 fn rule(record: &DecisionRecord) -> Option<String> {
     let planned: Planned = serde_json::from_str(&record.planned).unwrap();
-    let chosen = planned.report.candidates.into_iter().find_map(|candidate| match candidate.source {
+    planned.report.candidates.into_iter().find_map(|candidate| match candidate.source {
         Source::Contest { rule, .. } => Some(rule),
         _ => None,
-    });
-    chosen
+    })
 }
 
 #[test]
