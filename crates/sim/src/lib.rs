@@ -3,12 +3,13 @@
 //! [`World`] implements every port of the engine but the store, on its own clock, so the real driver, planner and
 //! forecaster run in it unchanged. [`lane`] runs other policies beside it on the same load. [`memory`] is a store that
 //! can be told to fail. [`scenario`] reads whole histories from files. [`backtest`] replays recorded load against every
-//! policy, for many traces in seconds.
+//! policy, for many traces in seconds. [`evaluate`] scores forecasts of recorded load.
 //!
 //! INVARIANT(deterministic): the same seed, load and faults give the same history. Law L10.
 
 mod app;
 pub mod backtest;
+pub mod evaluate;
 pub mod fault;
 pub mod lane;
 pub mod load;

@@ -1,0 +1,280 @@
+//! How good forecasts of recorded load are: ours beside naive ones and a library's, asked again and again.
+//!
+//! The samples of a trace go into [`tenantry_forecast::Forecaster`] one after another, at the trace's own step, and it
+//! is asked after each for the value at every horizon. Beside it stand repeating the last value, repeating the value of
+//! a day before, and the ETS and MSTL of the `augurs` library, each with conformal quantiles: its own errors at that
+//! horizon over the last week, put onto its point forecast. The second half of a trace is scored.
+//!
+//! The library is fitted anew at some origins only, as a fit takes a tenth of a second; there all methods are compared
+//! with exactly what it says ([`Origins::Fitted`]). Between fits its state follows the samples by its own recursion
+//! with the parameters that were fitted, which gives it as many errors to learn its quantiles from as the others have,
+//! and a comparison over every sample ([`Origins::All`]).
+//!
+//! INVARIANT(past): no method sees anything after the sample at which it is asked.
+//! INVARIANT(same): in a comparison all methods are scored at the same origins.
+
+mod library;
+mod naive;
+mod ours;
+mod report;
+mod residuals;
+mod score;
+mod series;
+
+use serde::{Deserialize, Serialize};
+use tenantry_domain::time::Timestamp;
+use tenantry_domain::unit::Span;
+use tenantry_forecast::{AHEAD_MAX, STRETCHES_MAX, SettingsError};
+use thiserror::Error;
+
+use crate::backtest::Trace;
+use series::Series;
+
+pub use report::{Comparison, Coverage, LevelRatio, Report};
+pub use score::{LevelFigures, Row};
+
+/// The shortest trace, in days: a day and a half to learn from, and as much to score.
+const DAYS_MIN: i64 = 3;
+/// Milliseconds in a day, the season of all methods.
+const DAY_MS: i64 = 86_400_000;
+/// The probabilities that are asked for, rising. The first is for pictures only.
+pub const LEVELS: [f64; 5] = [0.1, 0.5, 0.9, 0.95, 0.99];
+/// Place of the median among [`LEVELS`].
+const MEDIAN: usize = 1;
+/// Days that a picture shows, and the most points in it.
+const PICTURE_DAYS: i64 = 3;
+const PICTURE_POINTS: usize = 864;
+
+/// Quantiles at [`LEVELS`].
+type Said = [f64; LEVELS.len()];
+
+/// Who forecasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Ours.
+    Tenantry,
+    /// The last value, with conformal quantiles.
+    LastValue,
+    /// The value of a day before, with conformal quantiles.
+    SeasonalNaive,
+    /// The ETS of the `augurs` library, with conformal quantiles.
+    AugursEts,
+    /// The MSTL of the `augurs` library with a daily season and ETS for the rest, with conformal quantiles.
+    AugursMstl,
+}
+
+impl Method {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 5] =
+        [Self::Tenantry, Self::LastValue, Self::SeasonalNaive, Self::AugursEts, Self::AugursMstl];
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenantry => "tenantry",
+            Self::LastValue => "last-value",
+            Self::SeasonalNaive => "seasonal-naive",
+            Self::AugursEts => "augurs-ets",
+            Self::AugursMstl => "augurs-mstl",
+        }
+    }
+}
+
+/// At which samples of the second half forecasts are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origins {
+    /// Where the library was fitted: what it says is what it would say to its users.
+    Fitted,
+    /// At every sample; between its fits the library's state follows the samples.
+    All,
+}
+
+impl Origins {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fitted => "fitted",
+            Self::All => "all",
+        }
+    }
+}
+
+/// Why a trace cannot be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// Too short.
+    #[error("it covers {hours} hours; at least {} are needed: half to learn from, half to score", DAYS_MIN * 24)]
+    Short {
+        /// What it covers.
+        hours: i64,
+    },
+    /// Too long.
+    #[error("it has {steps} steps of {step}; {} are the most", series::STEPS_MAX)]
+    Long {
+        /// What it has.
+        steps: i64,
+        /// The step.
+        step: Span,
+    },
+    /// No load in it.
+    #[error("it holds no load to forecast: no value is above zero")]
+    Idle,
+    /// A value that is no load.
+    #[error("the value at {at} is no load: it is negative or not a number")]
+    Absurd {
+        /// When.
+        at: Timestamp,
+    },
+    /// No horizon reaches from a sample to the next.
+    #[error("its samples are {step} apart, and no horizon that was asked for is as long; ask for a longer one")]
+    Coarse {
+        /// The step.
+        step: Span,
+    },
+    /// Horizons too far for its step.
+    #[error("a horizon of {horizon} is more than {AHEAD_MAX} of its steps of {step}; ask for a shorter one")]
+    Far {
+        /// The horizon.
+        horizon: Span,
+        /// The step.
+        step: Span,
+    },
+    /// Too many horizons.
+    #[error("{count} horizons were asked for; {STRETCHES_MAX} are the most")]
+    Many {
+        /// How many.
+        count: usize,
+    },
+    /// A step that no forecaster reads.
+    #[error(transparent)]
+    Step(#[from] SettingsError),
+}
+
+/// How far ahead: what was asked for, and the whole steps that it comes to, rounded up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Horizon {
+    span: Span,
+    steps: usize,
+}
+
+/// What all methods say at one horizon, by sample from the middle of the trace on.
+struct Voices {
+    horizon: Horizon,
+    said: Vec<(Method, Vec<Option<Said>>)>,
+}
+
+/// One point of a [`Picture`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// When.
+    pub at: Timestamp,
+    /// The load that came.
+    pub load: f64,
+    /// What had been said of it at the horizon before, at each of [`LEVELS`].
+    pub said: [f64; LEVELS.len()],
+}
+
+/// The last days of a trace with what had been said of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// How long before.
+    pub horizon: Span,
+    /// The points, in the order of time; at most some nine hundred.
+    pub points: Vec<Point>,
+}
+
+/// One trace, evaluated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// One row for each horizon, choice of origins and method.
+    pub rows: Vec<Row>,
+    /// Its last days at the longest horizon.
+    pub picture: Option<Picture>,
+    /// Its step.
+    pub step: Span,
+    /// Horizons that are shorter than its step.
+    pub too_short: Vec<Span>,
+}
+
+/// Evaluates every method on a trace, at each of `horizons`.
+///
+/// # Errors
+/// [`Refused`] when the trace is too short or too long, holds no load, or does not fit the horizons.
+pub fn evaluate(trace: &Trace, horizons: &[Span]) -> Result<Evaluation, Refused> {
+    let series = Series::new(&trace.samples)?;
+    let (horizons, too_short) = whole(&series, horizons)?;
+    let voices = voices(&series, &horizons)?;
+    let fitted = library::scored(&series, &horizons);
+    let mut rows = Vec::new();
+    for voice in &voices {
+        for origins in [Origins::Fitted, Origins::All] {
+            let among = match origins {
+                Origins::Fitted => fitted.clone(),
+                Origins::All => (series.half()..series.len()).collect(),
+            };
+            rows.append(&mut score::rows(&trace.name, &series, voice, origins, &among));
+        }
+    }
+    let picture = voices.iter().max_by_key(|voice| voice.horizon.steps).map(|voice| picture(&series, voice));
+    Ok(Evaluation { rows, picture, step: series.step(), too_short })
+}
+
+/// Horizons in whole steps, and those that are shorter than one.
+fn whole(series: &Series, asked: &[Span]) -> Result<(Vec<Horizon>, Vec<Span>), Refused> {
+    let step = series.step();
+    let (mut horizons, mut too_short) = (Vec::new(), Vec::new());
+    for span in asked {
+        if *span < step {
+            too_short.push(*span);
+            continue;
+        }
+        let steps = span.as_millis().div_ceil(step.as_millis().max(1));
+        if steps > u64::from(AHEAD_MAX) {
+            return Err(Refused::Far { horizon: *span, step });
+        }
+        horizons.push(Horizon { span: *span, steps: usize::try_from(steps).unwrap_or(1) });
+    }
+    match horizons.len() {
+        0 => Err(Refused::Coarse { step }),
+        count if count > STRETCHES_MAX => Err(Refused::Many { count }),
+        _ => Ok((horizons, too_short)),
+    }
+}
+
+fn voices(series: &Series, horizons: &[Horizon]) -> Result<Vec<Voices>, Refused> {
+    let mut ours = ours::said(series, horizons)?.into_iter();
+    let (ets, mstl) = library::points(series, horizons);
+    let (mut ets, mut mstl) = (ets.into_iter(), mstl.into_iter());
+    let voices = horizons.iter().map(|horizon| {
+        let conformal = |points: &[Option<f64>]| residuals::conformal(series, points, horizon.steps);
+        let said = vec![
+            (Method::Tenantry, ours.next().unwrap_or_default()),
+            (Method::LastValue, conformal(&naive::last(series))),
+            (Method::SeasonalNaive, conformal(&naive::seasonal(series, horizon.steps))),
+            (Method::AugursEts, conformal(&ets.next().unwrap_or_default())),
+            (Method::AugursMstl, conformal(&mstl.next().unwrap_or_default())),
+        ];
+        Voices { horizon: *horizon, said }
+    });
+    Ok(voices.collect())
+}
+
+fn picture(series: &Series, voices: &Voices) -> Picture {
+    let ours = voices.said.iter().find(|(method, _)| *method == Method::Tenantry);
+    let said = ours.map(|(_, said)| said.as_slice()).unwrap_or_default();
+    let shown = series.steps_in(PICTURE_DAYS * DAY_MS).min(said.len());
+    let first = said.len() - shown;
+    let points = said.iter().enumerate().skip(first).step_by(shown.div_ceil(PICTURE_POINTS).max(1));
+    let points = points.filter_map(|(place, said)| {
+        let at = series.half() + place + voices.horizon.steps;
+        Some(Point { at: series.at(at), load: series.value(at)?, said: (*said)? })
+    });
+    Picture { horizon: voices.horizon.span, points: points.collect() }
+}
+
+#[cfg(test)]
+mod tests;
