@@ -5,7 +5,7 @@ use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use tenantry_domain::id::{TenantId, WorkloadKey};
 use tenantry_domain::unit::Span;
 
-use crate::commands::{backtest, config, demo, simulate, up};
+use crate::commands::{backtest, config, demo, forecast, simulate, up};
 use crate::output::Format;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Replay recorded load against every way of scaling: cost and incidents before anything is switched on
     Backtest(Box<backtest::Backtest>),
+    /// Score forecasts of recorded load against naive ones and a library's
+    Forecast(forecast::Forecast),
     /// Run histories from files: load, faults, and what must come of them
     Simulate(simulate::Simulate),
     /// Declare what tenants get: validate, apply, explain, compare, roll back, carry over

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 mod errors;
 pub(crate) mod explain;
+pub(crate) mod forecast;
 mod get;
 mod intervene;
 pub(crate) mod simulate;
@@ -31,6 +32,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Up(up) => up::run(&common, *up).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Backtest(command) => backtest::run(&common, *command).await,
+        Command::Forecast(command) => forecast::run(&common, &command),
         Command::Simulate(command) => simulate::run(&common, command).await,
         Command::Errors { code } => errors::run(&common, code.as_deref()),
         Command::Config(command) => config::run(&common, command).await,

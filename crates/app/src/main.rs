@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod failure;
 mod output;
+mod parallel;
 mod place;
 mod sizes;
 mod terminal;

@@ -17,7 +17,7 @@ pub(crate) enum Format {
     Json,
     /// For programs and people.
     Yaml,
-    /// A page for a browser, from `backtest`; others do not offer it.
+    /// A page for a browser, from `backtest` and `forecast`; others do not offer it.
     #[value(hide = true)]
     Html,
 }
@@ -34,7 +34,9 @@ pub(crate) fn render<T: Serialize>(
     match format {
         Format::Table => Ok(table(value)),
         Format::Json => serde_json::to_string_pretty(value).context("the answer cannot be written as JSON"),
-        Format::Html => bail!("only `tenantry backtest` has an answer as HTML; ask for table, json or yaml"),
+        Format::Html => bail!(
+            "only `tenantry backtest` and `tenantry forecast` have an answer as HTML; ask for table, json or yaml"
+        ),
         Format::Yaml => {
             let text = serde_saphyr::to_string(value).context("the answer cannot be written as YAML")?;
             Ok(text.trim_end().to_owned())

@@ -1,7 +1,7 @@
 //! `tenantry backtest`: what each way of scaling would have cost on recorded load, before anything is switched on.
 
 mod html;
-mod load;
+pub(super) mod load;
 mod plot;
 mod show;
 

@@ -13,5 +13,6 @@ mod bed;
 mod cli;
 mod folder;
 mod listed;
+mod forecast;
 mod proof;
 mod tenantry;

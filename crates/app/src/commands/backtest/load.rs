@@ -14,7 +14,7 @@ use super::Backtest;
 const MILLIS_FROM: i64 = 100_000_000_000;
 
 /// Traces from files and folders. A file that was named must be one; of a folder, what cannot be read is left out.
-pub(super) fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<Trace>, Vec<LeftOut>)> {
+pub(in crate::commands) fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<Trace>, Vec<LeftOut>)> {
     let (mut traces, mut left_out) = (Vec::new(), Vec::new());
     for path in paths {
         if !path.is_dir() {

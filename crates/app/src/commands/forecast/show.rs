@@ -1,0 +1,107 @@
+//! An evaluation for a terminal.
+
+use tenantry_sim::evaluate::{Method, Report, Row};
+
+use crate::output;
+
+/// Rows for single traces are shown up to this many traces; JSON has them all.
+const TRACES_SHOWN: usize = 4;
+
+/// The heads of [`cells`].
+pub(super) const HEAD: [&str; 10] =
+    ["HORIZON", "ORIGINS", "METHOD", "SCORED", "WQL", "MASE", "≤ Q50", "≤ Q90", "≤ Q95", "≤ Q99"];
+
+/// The figures of one row.
+pub(super) fn cells(row: &Row) -> Vec<String> {
+    let mut cells = vec![
+        row.horizon.to_string(),
+        row.origins.as_str().to_owned(),
+        row.method.as_str().to_owned(),
+        row.scored.to_string(),
+        format!("{:.5}", row.wql),
+        row.mase.map_or_else(|| "-".to_owned(), |mase| format!("{mase:.3}")),
+    ];
+    cells.extend(row.levels.iter().map(|level| percent(level.coverage)));
+    cells
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// The heads of [`comparisons`].
+pub(super) const COMPARED: [&str; 11] =
+    ["HORIZON", "ORIGINS", "AGAINST", "TRACES", "WQL", "Q50", "Q90", "Q95", "Q99", "WQL NOT WORSE", "MEDIAN NOT WORSE"];
+
+/// How much less our losses are than others', over all traces.
+pub(super) fn comparisons(report: &Report) -> Vec<Vec<String>> {
+    let change = |ratio: f64| format!("{:+.1} %", (ratio - 1.0) * 100.0);
+    let rows = report.summary.iter().map(|one| {
+        let mut line = vec![
+            one.horizon.to_string(),
+            one.origins.as_str().to_owned(),
+            one.against.as_str().to_owned(),
+            one.traces.to_string(),
+            change(one.wql_ratio),
+        ];
+        line.extend(one.levels.iter().map(|level| change(level.ratio)));
+        line.extend([percent(one.wql_not_worse), percent(one.median_not_worse)]);
+        line
+    });
+    rows.collect()
+}
+
+/// The heads of [`coverages`].
+pub(super) const COVERED: [&str; 7] = ["HORIZON", "ORIGINS", "METHOD", "LEVEL", "MEAN", "LEAST", "MOST"];
+
+/// What quantiles cover, over all traces.
+pub(super) fn coverages(report: &Report) -> Vec<Vec<String>> {
+    let rows = report.coverage.iter().map(|of| {
+        vec![
+            of.horizon.to_string(),
+            of.origins.as_str().to_owned(),
+            of.method.as_str().to_owned(),
+            format!("{:.0} %", of.level * 100.0),
+            format!("{:.2} %", of.mean * 100.0),
+            format!("{:.2} % ({})", of.least * 100.0, of.least_on),
+            format!("{:.2} % ({})", of.most * 100.0, of.most_on),
+        ]
+    });
+    rows.collect()
+}
+
+/// The evaluation as text.
+pub(super) fn table(report: &Report) -> String {
+    let mut parts = Vec::new();
+    let mut names: Vec<&str> = report.results.iter().map(|row| row.trace.as_str()).collect();
+    names.dedup();
+    if names.len() <= TRACES_SHOWN {
+        let head: Vec<&str> = ["TRACE"].into_iter().chain(HEAD).collect();
+        let rows = report.results.iter().map(|row| {
+            let mut line = vec![row.trace.clone()];
+            line.append(&mut cells(row));
+            line
+        });
+        parts.push(output::table(&head, rows));
+    }
+    parts.push(format!(
+        "Our losses over those of others, geometric means over {} trace{}; less than 0 % is better\n{}",
+        names.len(),
+        if names.len() == 1 { "" } else { "s" },
+        output::table(&COMPARED, comparisons(report))
+    ));
+    if names.len() > 1 {
+        let ours = coverages(report).into_iter().filter(|line| line.get(2).is_some_and(|name| name == OURS));
+        parts.push(format!("Shares of loads at or under our quantiles\n{}", output::table(&COVERED, ours)));
+    }
+    if !report.left_out.is_empty() {
+        let lines = report.left_out.iter().map(|one| format!("  {}: {}", one.trace, one.reason));
+        parts.push(format!("Left out\n{}", lines.collect::<Vec<_>>().join("\n")));
+    }
+    let lines: Vec<String> = report.assumptions.iter().map(|assumption| format!("  {assumption}")).collect();
+    parts.push(format!("How it is done\n{}", lines.join("\n")));
+    parts.join("\n\n")
+}
+
+/// The name of ours.
+pub(super) const OURS: &str = Method::Tenantry.as_str();
