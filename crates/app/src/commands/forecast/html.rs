@@ -43,8 +43,20 @@ pub(super) fn page(report: &Report, pictures: &[(String, Picture)]) -> String {
          <h2>How it is done</h2><ul>{}</ul></body></html>",
         lead(report),
         table(&show::COMPARED, &show::comparisons(report), usize::MAX),
-        table(&show::COVERED, &show::coverages(report), 2),
+        coverages(report),
         list(report.assumptions.clone()),
+    )
+}
+
+/// Ours in sight, the others' folded away.
+fn coverages(report: &Report) -> String {
+    let named = 2;
+    let (ours, others): (Vec<_>, Vec<_>) =
+        show::coverages(report).into_iter().partition(|row| row.get(named).is_some_and(|name| name == show::OURS));
+    format!(
+        "{}<details><summary>Of the others</summary>{}</details>",
+        table(&show::COVERED, &ours, named),
+        table(&show::COVERED, &others, named)
     )
 }
 
@@ -56,14 +68,14 @@ fn lead(report: &Report) -> String {
     let said = |one: &Comparison, name: &str| {
         let change = (one.wql_ratio - 1.0) * 100.0;
         let word = if change < 0.0 { "less" } else { "more" };
-        format!("<strong>{:.1} % {word}</strong> than {name}", change.abs())
+        format!("<strong>{:.1} % {word}</strong> than that of {name}", change.abs())
     };
     let parts = [(Method::LastValue, "repeating the last value"), (Method::AugursMstl, "MSTL")];
     let parts: Vec<String> = parts.iter().filter_map(|(method, name)| Some(said(against(*method)?, name))).collect();
     if parts.is_empty() {
         String::new()
     } else {
-        format!("At {farthest} ahead Tenantry loses {}.", parts.join(" and "))
+        format!("At {farthest} ahead Tenantry's weighted quantile loss is {}.", parts.join(" and "))
     }
 }
 
