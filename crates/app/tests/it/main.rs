@@ -12,7 +12,7 @@
 mod bed;
 mod cli;
 mod folder;
-mod listed;
 mod forecast;
+mod listed;
 mod proof;
 mod tenantry;
