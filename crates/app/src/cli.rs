@@ -37,10 +37,9 @@ pub(crate) fn command() -> clap::Command {
         arg.value_parser(shown.try_map(|form| Format::from_str(&form, false)))
     };
     let whole = Cli::command();
-    let output = whole.get_arguments().find(|arg| arg.get_id() == "output").cloned();
-    whole.mut_subcommand("backtest", |backtest| match output {
-        Some(output) => backtest.arg(offered(output.global(false))),
-        None => backtest,
+    let Some(output) = whole.get_arguments().find(|arg| arg.get_id() == "output").cloned() else { return whole };
+    ["backtest", "forecast"].into_iter().fold(whole, |whole, name| {
+        whole.mut_subcommand(name, |command| command.arg(offered(output.clone().global(false))))
     })
 }
 
