@@ -226,3 +226,6 @@ pub fn stretches(delay: u32) -> [Stretch; 2] {
     let next = delay + 1;
     [Stretch { from: next, until: next + 1 }, Stretch { from: 1, until: next + 1 }]
 }
+
+#[cfg(test)]
+mod tests;
