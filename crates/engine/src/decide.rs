@@ -122,8 +122,8 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, delay: Span, round: &Roun
             snapshot.choices.extend(choice);
         }
         let Some(forecast) = model.expect(0, now_ms) else { continue };
-        let maximum = LEVELS.iter().filter_map(|level| {
-            let value = Milli::from_f64(forecast.quantile(*level))?;
+        let maximum = LEVELS.iter().zip(forecast.quantiles(LEVELS)).filter_map(|(level, value)| {
+            let value = Milli::from_f64(value)?;
             Some(QuantilePoint { quantile: per_mille(*level), value })
         });
         snapshot.expectations.push(Expectation {

@@ -51,6 +51,12 @@ impl Forecast<'_> {
         self.head.quantile(level.clamp(0.0, 1.0))
     }
 
+    /// Several quantiles at once, for levels that rise.
+    #[must_use]
+    pub fn quantiles<const N: usize>(&self, levels: [f64; N]) -> [f64; N] {
+        self.head.quantiles(levels.map(|level| level.clamp(0.0, 1.0)))
+    }
+
     /// Writes the probabilities that the stretch brings more than `first`, `first + step` and so on into `out`, and
     /// says how many; it ends after the first under `least`, as all further ones are smaller. `step` is positive.
     pub fn exceeding(&self, first: f64, step: f64, least: f64, out: &mut [f64]) -> usize {

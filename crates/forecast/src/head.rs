@@ -290,6 +290,11 @@ impl Head {
         (self.centre + self.scale * self.sketch.quantile(level)).max(0.0)
     }
 
+    /// The same for rising levels.
+    pub(crate) fn quantiles<const N: usize>(&self, levels: [f64; N]) -> [f64; N] {
+        self.sketch.quantiles(levels).map(|error| (self.centre + self.scale * error).max(0.0))
+    }
+
     /// Probabilities that the stretch brings more than `first`, `first + step`, and so on.
     pub(crate) fn exceeding(&self, first: f64, step: f64, least: f64, out: &mut [f64]) -> usize {
         self.sketch.exceeding((first - self.centre) / self.scale, step / self.scale, least, out)

@@ -82,19 +82,29 @@ impl Sketch {
         }
     }
 
-    /// The error that a share `level` of all lies at or under.
-    pub(crate) fn quantile(&self, level: f64) -> f64 {
-        let goal = level * self.total;
+    /// The errors that rising shares of all lie at or under, in one pass.
+    pub(crate) fn quantiles<const N: usize>(&self, levels: [f64; N]) -> [f64; N] {
+        let mut found = [EDGES.last().copied().unwrap_or(0.0); N];
+        let mut asked = levels.iter().zip(&mut found).peekable();
         let mut below = 0.0;
         for (bin, ends) in self.bins.iter().zip(EDGES.windows(2)) {
             let (bin, [a, b]) = (f64::from(*bin), ends) else { continue };
-            if below + bin >= goal {
-                let part = if bin > 0.0 { ((goal - below) / bin).clamp(0.0, 1.0) } else { 0.0 };
-                return a + (b - a) * part;
+            while let Some((level, error)) = asked.next_if(|(level, _)| below + bin >= **level * self.total) {
+                let part = if bin > 0.0 { ((level * self.total - below) / bin).clamp(0.0, 1.0) } else { 0.0 };
+                *error = a + (b - a) * part;
+            }
+            if asked.peek().is_none() {
+                break;
             }
             below += bin;
         }
-        EDGES.last().copied().unwrap_or(0.0)
+        found
+    }
+
+    /// The error that a share `level` of all lies at or under.
+    pub(crate) fn quantile(&self, level: f64) -> f64 {
+        let [error] = self.quantiles([level]);
+        error
     }
 
     /// Writes the share of errors above each of the rising points `first`, `first + step`, ... into `out`; ends early

@@ -95,9 +95,9 @@ fn decide(workload: &mut Workload, number: usize, minute: i64) -> bool {
         let reading = Reading::Total { value: Milli::from_f64(value).unwrap(), at: now };
         snapshot.observations.push(Observation { signal: signal.clone(), reading });
         let forecast = model.expect(0, now.as_millis()).unwrap();
-        let points = LEVELS.iter().map(|level| QuantilePoint {
+        let points = LEVELS.iter().zip(forecast.quantiles(LEVELS)).map(|(level, value)| QuantilePoint {
             quantile: PerMille((level * 1000.0).round() as u16),
-            value: Milli::from_f64(forecast.quantile(*level)).unwrap(),
+            value: Milli::from_f64(value).unwrap(),
         });
         let (maximum, trusted) = (points.collect(), forecast.trust() == Trust::Earned);
         snapshot.expectations.push(Expectation {

@@ -49,3 +49,13 @@ fn errors_beyond_the_bins_stay_in_the_last() {
     assert!(sketch.is_sound());
     assert!(sketch.quantile(1.0).is_finite() && sketch.quantile(0.0).is_finite());
 }
+
+#[test]
+fn quantiles_at_once_are_those_one_by_one() {
+    let mut sketch = Sketch::new(8000.0);
+    for place in 0..5000 {
+        sketch.learn(f64::from(place * 7919 % 5000) * 0.0008 - 1.0);
+    }
+    let levels = [0.0, 0.01, 0.5, 0.5, 0.9, 0.999, 1.0];
+    assert_eq!(sketch.quantiles(levels), levels.map(|level| sketch.quantile(level)));
+}
