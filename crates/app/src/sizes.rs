@@ -36,8 +36,8 @@ pub(crate) fn hold(status: &WorkloadStatus) -> Option<&'static str> {
         Hold::Unreadable => "unreadable",
         Hold::Blind => "blind",
         Hold::Asleep => "asleep",
-        Hold::ForeignScaler if status.rival.is_some() => "shared object",
         Hold::ForeignScaler => "other autoscaler",
+        Hold::Rival(_) => "shared object",
         Hold::Waiting => "waiting",
         Hold::Broken(_) => "fault of ours",
     })

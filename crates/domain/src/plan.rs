@@ -43,6 +43,8 @@ pub enum Hold {
     Asleep,
     /// Another autoscaler is in charge of the object.
     ForeignScaler,
+    /// Another workload reaches the same object; neither moves it.
+    Rival(WorkloadKey),
     /// A smaller size is wanted, and the stabilization window, a rate or a freeze does not allow it yet.
     Waiting,
     /// The inputs break a rule that should never be broken; counted as a fault of ours.

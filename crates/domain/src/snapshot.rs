@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::SignalName;
+use crate::id::{SignalName, WorkloadKey};
 use crate::time::Timestamp;
 use crate::unit::{Milli, PerMille, Replicas, Span};
 
@@ -208,6 +208,9 @@ pub struct Snapshot {
     pub pause: Option<Pause>,
     /// Another autoscaler found on the object, as `HorizontalPodAutoscaler web`.
     pub foreign_scaler: Option<String>,
+    /// Another workload that reaches the same object.
+    #[serde(default)]
+    pub rival: Option<WorkloadKey>,
     /// Replicas that the tenant's other workloads have now, for its quota.
     pub others: Replicas,
 }

@@ -6,7 +6,7 @@ use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Replicas, Span};
 use tenantry_forecast::{Forecaster, Settings, Stretch};
 use tenantry_planner::carried;
-use tenantry_planner::contest::{Arena, Expected, Pool, STEP, Sight, Terms};
+use tenantry_planner::contest::{self, Arena, Expected, Pool, STEP, Sight, Terms};
 
 /// The least error budget that is planned with: an objective of all requests would never let anything shrink.
 const BUDGET_MIN: f64 = 1e-4;
@@ -21,23 +21,24 @@ fn steps(delay: Span) -> u32 {
     u32::try_from(delay.as_millis().div_ceil(STEP.as_millis())).unwrap_or(u32::MAX)
 }
 
-/// What a contest asks of a forecaster: the first step that capacity asked for now can serve, and all until what is
-/// asked for in the next can.
+/// What a contest asks of a forecaster.
 pub(crate) fn stretches(settings: Settings, delay: Span) -> [Stretch; 2] {
-    let step = STEP.as_millis_i64();
-    let serves = (i64::from(steps(delay)) + 1).saturating_mul(step);
-    [settings.stretch(serves, step), settings.stretch(step, serves)]
+    contest::stretches(settings, steps(delay))
 }
 
-/// Shows a contest what was measured, and takes its choice. `first` is the place of its stretches in the model.
+/// Shows a contest what was measured, and takes its choice; where nothing whole was measured for a moment, its last one.
+/// `first` is the place of its stretches in the model.
 pub(crate) fn contend(
     arena: &mut Option<Arena>,
     (spec, signal): (&WorkloadSpec, &SignalSpec),
     snapshot: &Snapshot,
-    (total, model, first): (f64, &Forecaster, usize),
+    (total, model, first): (Option<f64>, &Forecaster, usize),
     delay: Span,
 ) -> Option<Choice> {
     let now: Timestamp = snapshot.now;
+    let Some(total) = total else {
+        return arena.as_ref()?.last(now).map(|choice| told(signal, choice));
+    };
     let capacity = carried(signal, snapshot)?;
     let current = snapshot.current?.get();
     let terms = Terms {
@@ -52,14 +53,17 @@ pub(crate) fn contend(
     let pool = Pool::seen(ready, current - ready, terms.delay);
     let sight = Sight { demand: total / capacity, expected };
     let arena = arena.get_or_insert_with(|| Arena::new(terms, current, now));
-    let choice = arena.step(terms, &sight, &pool, now)?;
-    Some(Choice {
+    arena.step(terms, &sight, &pool, now).map(|choice| told(signal, choice))
+}
+
+fn told(signal: &SignalSpec, choice: contest::Choice) -> Choice {
+    Choice {
         signal: signal.name.clone(),
         replicas: Replicas::new(choice.replicas),
         rule: choice.rule.to_string(),
         would_fail_ppm: ppm(choice.would_fail),
         failed_ppm: ppm(choice.failed),
-    })
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped on the same line")]

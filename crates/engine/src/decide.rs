@@ -15,7 +15,6 @@ use crate::collect::{Fetched, Users, observations};
 use crate::contend;
 use crate::fleet::Entry;
 use crate::ports::cluster::{ClusterError, ObjectState};
-use crate::rivals;
 use crate::status::WorkloadStatus;
 
 /// Load is forecast from when capacity asked for now can serve until the next decision's can; a decision holds at
@@ -58,13 +57,12 @@ pub(crate) fn decide(
     let delay = entry.spec.startup_delay.unwrap_or_else(|| entry.startup.estimate());
     foresee(entry, &mut snapshot, delay, round);
     let planned = checked(entry, &snapshot, plan(&entry.spec, &snapshot));
-    let planned = yielding(entry, &snapshot, patient(entry, planned, round.now));
+    let planned = patient(entry, planned, round.now);
     entry.memory = planned.memory.clone();
     let blind = matches!(planned.plan.action, Action::Hold(Hold::Blind | Hold::Unreadable));
     let alert = entry.vigil.look(round.now, blind, BLIND_BORNE);
     let mut status = WorkloadStatus::of(&entry.spec, &snapshot, &planned, delay, &entry.vigil);
     status.trouble = entry.status.as_ref().and_then(|before| before.trouble.clone());
-    status.rival = rivals::rival(snapshot.foreign_scaler.as_deref());
     status.unreadable = object.err().map(|error| format!("{error} ({})", error.code()));
     entry.status_is_new |= entry.status.as_ref().is_none_or(|before| !before.says_as(&status));
     entry.status = Some(status);
@@ -84,8 +82,8 @@ fn look(entry: &Entry, object: Result<&ObjectState, &ClusterError>, others: Repl
         memory: entry.memory.clone(),
         manual: entry.intervention.manual.clone(),
         pause: entry.intervention.pause.clone(),
-        foreign_scaler: known
-            .and_then(|object| entry.rival.as_ref().map(rivals::named).or_else(|| object.foreign_scaler.clone())),
+        foreign_scaler: known.and_then(|object| object.foreign_scaler.clone()),
+        rival: entry.rival.clone(),
         others,
     }
 }
@@ -114,9 +112,9 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, delay: Span, round: &Roun
             model.observe(total.at.as_millis(), total.total.as_f64(), now_ms);
         }
         model.advance(now_ms);
-        if let Some(total) = total.filter(|_| contested) {
+        if contested {
             let mut arena = entry.arenas.remove(&signal.name);
-            let seen = (total.total.as_f64(), &*model, 1);
+            let seen = (total.map(|total| total.total.as_f64()), &*model, 1);
             let choice = contend::contend(&mut arena, (&entry.spec, signal), snapshot, seen, delay);
             entry.arenas.extend(arena.map(|arena| (signal.name.clone(), arena)));
             snapshot.choices.extend(choice);
@@ -178,14 +176,6 @@ fn patient(entry: &Entry, planned: Planned, now: Timestamp) -> Planned {
         planned.plan.action = Action::Hold(Hold::Waiting);
         planned.memory = memory;
         return planned;
-    }
-    planned
-}
-
-/// `take_over` is about autoscalers of others. It settles nothing between two workloads, which could both have it.
-fn yielding(entry: &Entry, snapshot: &Snapshot, planned: Planned) -> Planned {
-    if entry.rival.is_some() && matches!(planned.plan.action, Action::Scale { .. }) {
-        return held(planned, snapshot, Hold::ForeignScaler);
     }
     planned
 }

@@ -6,7 +6,6 @@ pub mod collect;
 mod contend;
 mod decide;
 pub mod driver;
-mod explain;
 mod fleet;
 pub mod lease;
 pub mod ports;
@@ -17,5 +16,5 @@ pub mod status;
 pub mod tenants;
 pub mod view;
 
-pub use explain::explain;
 pub use fleet::Fleet;
+pub use tenantry_planner::explain;

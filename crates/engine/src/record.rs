@@ -98,21 +98,14 @@ pub fn read(record: &DecisionRecord) -> Result<(Inputs, Planned), RecordError> {
 }
 
 /// Whether planning again from a record's inputs gives the recorded plan, byte for byte. A hold that the driver put in
-/// the plan's place, because the plan broke a law, the object had just refused one, or another workload reaches the
-/// object as well, is no plan and holds by itself.
+/// the plan's place, because the plan broke a law or the object had just refused one, is no plan and holds by itself.
 ///
 /// # Errors
 /// [`RecordError`].
 pub fn replays(record: &DecisionRecord) -> Result<bool, RecordError> {
     let (inputs, recorded) = read(record)?;
     let again = tenantry_planner::plan(&inputs.spec, &inputs.snapshot);
-    let contested = crate::rivals::rival(inputs.snapshot.foreign_scaler.as_deref()).is_some();
-    let replaced = match &recorded.plan.action {
-        Action::Hold(Hold::Broken(_) | Hold::Waiting) => true,
-        Action::Hold(Hold::ForeignScaler) => contested && inputs.spec.take_over,
-        _ => false,
-    };
-    if replaced {
+    if matches!(recorded.plan.action, Action::Hold(Hold::Broken(_) | Hold::Waiting)) {
         return Ok(recorded.report == again.report);
     }
     let again = serde_json::to_string(&again).map_err(|cause| RecordError::Unreadable { id: record.id, cause })?;

@@ -9,9 +9,6 @@ use std::collections::BTreeMap;
 use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::spec::ScaleTarget;
 
-/// How a rival is named where another autoscaler would be.
-const PREFIX: &str = "Workload ";
-
 /// A workload with the object that it reached in this cycle.
 #[derive(Debug)]
 pub(crate) struct Reach<'a> {
@@ -55,16 +52,6 @@ pub(crate) fn rivals(reached: &[Reach<'_>]) -> BTreeMap<WorkloadKey, WorkloadKey
 /// The group of a group and version; versions of one group show the same objects.
 pub(crate) fn group(target: &ScaleTarget) -> &str {
     target.api_version.split_once('/').map_or("", |(group, _)| group)
-}
-
-/// A rival in the place of another autoscaler, as snapshots hold it.
-pub(crate) fn named(rival: &WorkloadKey) -> String {
-    format!("{PREFIX}{rival}")
-}
-
-/// The rival that a snapshot names; none when another program's autoscaler is in charge.
-pub(crate) fn rival(foreign_scaler: Option<&str>) -> Option<WorkloadKey> {
-    foreign_scaler?.strip_prefix(PREFIX)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -63,9 +63,6 @@ pub struct WorkloadStatus {
     /// Why its object cannot be read, when it cannot.
     #[serde(default)]
     pub unreadable: Option<String>,
-    /// Another workload that reaches the same object; neither moves it.
-    #[serde(default)]
-    pub rival: Option<WorkloadKey>,
 }
 
 impl WorkloadStatus {
@@ -98,7 +95,6 @@ impl WorkloadStatus {
             blind_since: vigil.alarmed_since(),
             trouble: None,
             unreadable: None,
-            rival: None,
         }
     }
 

@@ -18,7 +18,7 @@ mod pool;
 mod price;
 
 use serde::{Deserialize, Serialize};
-use tenantry_forecast::{Forecast, Stretch};
+use tenantry_forecast::{Forecast, Settings, Stretch};
 
 use account::{Account, Books};
 pub use arena::{Arena, ArenaError, STEP};
@@ -78,7 +78,7 @@ pub struct Sight<'a> {
 pub struct Expected<'a> {
     /// Load that a ready replica carries.
     pub capacity: f64,
-    /// Over the first step that a replica started now can serve.
+    /// From when a replica started now can serve until one started at the next step can.
     pub ready: Forecast<'a>,
     /// From the next step until a replica started then could serve.
     pub soon: Forecast<'a>,
@@ -219,12 +219,12 @@ impl Contest {
     }
 }
 
-/// The stretches that a forecaster with steps of 15 s must be asked for, in the order of [`Expected`], for a start-up
-/// delay in steps.
+/// The stretches that a forecaster must be asked for, in the order of [`Expected`], for a start-up delay in steps of 15 s.
 #[must_use]
-pub fn stretches(delay: u32) -> [Stretch; 2] {
-    let next = delay + 1;
-    [Stretch { from: next, until: next + 1 }, Stretch { from: 1, until: next + 1 }]
+pub fn stretches(settings: Settings, delay: u32) -> [Stretch; 2] {
+    let step = STEP.as_millis_i64();
+    let serves = (i64::from(delay) + 1).saturating_mul(step);
+    [settings.stretch(serves, step), settings.stretch(step, serves)]
 }
 
 #[cfg(test)]

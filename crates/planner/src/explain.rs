@@ -115,11 +115,11 @@ fn did(planned: &Planned, spec: &WorkloadSpec, snapshot: &Snapshot, outcome: &Ou
             };
             format!("scale from {from} to {to} ({end})")
         }
-        Action::Hold(why) => format!("hold: {}", held(why, spec, snapshot)),
+        Action::Hold(why) => format!("hold: {}", held(why, spec, snapshot, &planned.report)),
     }
 }
 
-fn held(why: &Hold, spec: &WorkloadSpec, snapshot: &Snapshot) -> String {
+fn held(why: &Hold, spec: &WorkloadSpec, snapshot: &Snapshot, report: &Report) -> String {
     match why {
         Hold::Steady => "the size is right".to_owned(),
         Hold::Disabled => "autoscaling is off for this workload (`autoscaling.enabled`)".to_owned(),
@@ -137,9 +137,39 @@ fn held(why: &Hold, spec: &WorkloadSpec, snapshot: &Snapshot) -> String {
             "{} is in charge; set `autoscaling.take_over: true` to hand the workload over",
             snapshot.foreign_scaler.as_deref().unwrap_or("another autoscaler")
         ),
-        Hold::Waiting => "another size is wanted, and a limit does not allow it yet".to_owned(),
+        Hold::Rival(rival) => format!(
+            "the workload {rival} reaches the same object, and neither moves it; let one of the two name another, or set \
+             `enabled: false` under its autoscaling"
+        ),
+        Hold::Waiting => waiting(report, snapshot),
         Hold::Broken(what) => format!("a fault of Tenantry's own: {what}"),
     }
+}
+
+/// What keeps the size where it is, also when no time that passes will change it.
+fn waiting(report: &Report, snapshot: &Snapshot) -> String {
+    let until = report.bounds.last().filter(|bound| Some(bound.got) == snapshot.current).and_then(|bound| {
+        let until = match &bound.limit {
+            Limit::Max => "is all that the maximum allows, until `max_replicas` is raised".to_owned(),
+            Limit::Min => "is the least that the minimum allows, until `min_replicas` is lowered".to_owned(),
+            Limit::Quota => {
+                "is all that the tenant's quota leaves, until another workload gives replicas back or it is \
+                             raised"
+                    .to_owned()
+            }
+            Limit::Budget => "is all that the budget pays for, until it is raised".to_owned(),
+            Limit::ScheduleFloor(name) => format!("is the floor of schedule `{name}`, until that has passed"),
+            Limit::ScheduleCeiling(name) => format!("is the ceiling of schedule `{name}`, until that has passed"),
+            Limit::StabilizeUp
+            | Limit::StabilizeDown
+            | Limit::RateUp
+            | Limit::RateDown
+            | Limit::Freeze(_)
+            | Limit::Blind => return None,
+        };
+        Some(format!("{} would be right, and {} {until}", bound.wanted, bound.got))
+    });
+    until.unwrap_or_else(|| "another size is wanted, and a limit does not allow it yet".to_owned())
 }
 
 fn waits(report: &Report) -> impl Iterator<Item = String> {

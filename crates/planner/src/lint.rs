@@ -69,7 +69,7 @@ pub fn lint(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned) -> Vec<
         findings.push(Finding::WrongStart);
     }
     let paused = snapshot.pause.as_ref().is_some_and(|pause| pause.expires_at.is_none_or(|end| end > snapshot.now));
-    if !spec.enabled || paused || (snapshot.foreign_scaler.is_some() && !spec.take_over) {
+    if !spec.enabled || paused || snapshot.rival.is_some() || (snapshot.foreign_scaler.is_some() && !spec.take_over) {
         findings.push(Finding::ActsUninvited);
     }
     let (floor, ceiling) = range(spec, snapshot);

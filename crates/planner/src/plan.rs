@@ -112,6 +112,9 @@ fn stopped(spec: &WorkloadSpec, snapshot: &Snapshot) -> Option<Hold> {
         Some(Hold::Disabled)
     } else if paused {
         Some(Hold::Paused)
+    } else if let Some(rival) = &snapshot.rival {
+        // `take_over` is about autoscalers of others. It settles nothing between two workloads, which could both have it.
+        Some(Hold::Rival(rival.clone()))
     } else if snapshot.foreign_scaler.is_some() && !spec.take_over {
         Some(Hold::ForeignScaler)
     } else {
@@ -178,7 +181,8 @@ fn measured(
             blind = true;
             continue;
         };
-        let chosen = chosen(spec, snapshot, view);
+        // Whether to run at all is no question of how many: it is left to what is measured, with HPA's stabilization.
+        let chosen = if replicas == Replicas::ZERO { None } else { chosen(spec, snapshot, view) };
         let source = Source::Signal(view.spec.name.clone());
         report.candidates.push(Candidate { source, replicas, used: chosen.is_none() });
         let replicas = chosen.as_ref().map_or(replicas, |chosen| chosen.replicas);
@@ -219,9 +223,14 @@ fn foresee(
     desire: &mut Desire,
 ) {
     let tolerance = Tolerance::of(spec);
-    let (mut foreseen, mut decided) = (0, 0);
-    for view in views {
-        decided += usize::from(chosen(spec, snapshot, view).is_some());
+    let contested = |view: &View<'_>| {
+        let of = |source: &Source| matches!(source, Source::Contest { signal, .. } if *signal == view.spec.name);
+        report.candidates.iter().any(|candidate| of(&candidate.source))
+    };
+    let contested: Vec<bool> = views.iter().map(contested).collect();
+    let decided = contested.iter().filter(|decided| **decided).count();
+    let mut foreseen = 0;
+    for (view, contested) in views.iter().zip(contested) {
         let expectation = snapshot.expectations.iter().find(|expected| expected.signal == view.spec.name);
         let Some(expectation) = expectation else {
             continue;
@@ -233,7 +242,7 @@ fn foresee(
             continue;
         };
         let source = Source::Forecast { signal: view.spec.name.clone(), quantile: point.quantile, value: point.value };
-        let used = expectation.trusted && chosen(spec, snapshot, view).is_none();
+        let used = expectation.trusted && !contested;
         report.candidates.push(Candidate { source, replicas, used });
         if used {
             foreseen += 1;

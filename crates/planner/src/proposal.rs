@@ -173,11 +173,7 @@ pub(crate) fn for_total(
         Target::PerReplica(target) => target,
         Target::Value(_) => return None,
         Target::Utilization(percent) => {
-            let scale = Scale::Utilization { percent, kind: view.spec.kind };
-            let requests: Vec<i64> = snapshot.pods.iter().filter_map(|pod| scale.request(pod)).collect();
-            let count = i64::try_from(requests.len()).ok()?;
-            let mean = requests.iter().fold(0_i64, |sum, request| sum.saturating_add(*request)).checked_div(count)?;
-            Milli(mean.saturating_mul(i64::from(percent)) / 100)
+            Milli(mean_request(view.spec, snapshot)?.0.saturating_mul(i64::from(percent)) / 100)
         }
     };
     let size = total.as_f64() / carried.as_f64();
@@ -192,15 +188,17 @@ pub fn carried(spec: &SignalSpec, snapshot: &Snapshot) -> Option<f64> {
     match spec.target {
         Target::PerReplica(_) => Some(capacity.as_f64()),
         Target::Value(_) => None,
-        Target::Utilization(percent) => {
-            let scale = Scale::Utilization { percent, kind: spec.kind };
-            let requests: Vec<i64> = snapshot.pods.iter().filter_map(|pod| scale.request(pod)).collect();
-            let count = i64::try_from(requests.len()).ok()?;
-            let mean = requests.iter().fold(0_i64, |sum, request| sum.saturating_add(*request)).checked_div(count)?;
-            Some(Milli(mean).as_f64() * capacity.as_f64() / 100.0)
-        }
+        Target::Utilization(_) => Some(mean_request(spec, snapshot)?.as_f64() * capacity.as_f64() / 100.0),
     }
     .filter(|carried| *carried > 0.0)
+}
+
+/// What the pods request on the mean, of those that request anything.
+fn mean_request(spec: &SignalSpec, snapshot: &Snapshot) -> Option<Milli> {
+    let scale = Scale::Utilization { percent: 100, kind: spec.kind };
+    let requests = snapshot.pods.iter().filter_map(|pod| scale.request(pod));
+    let (sum, count) = requests.fold((0_i64, 0_i64), |(sum, count), one| (sum.saturating_add(one), count + 1));
+    sum.checked_div(count).map(Milli)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "HPA divides the same integers as float64")]

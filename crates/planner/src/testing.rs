@@ -101,6 +101,7 @@ pub(crate) fn snapshot(current: u32, pods: Vec<PodState>) -> Snapshot {
         manual: None,
         pause: None,
         foreign_scaler: None,
+        rival: None,
         others: Replicas::ZERO,
     }
 }

@@ -126,6 +126,7 @@ impl Lane {
             manual: None,
             pause: None,
             foreign_scaler: None,
+            rival: None,
             others: Replicas::ZERO,
         }
     }

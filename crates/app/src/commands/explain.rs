@@ -62,7 +62,7 @@ impl Explained {
             generation: record.generation,
             outcome: record.outcome.clone(),
             replays: replays(record)?,
-            why: tenantry_engine::explain(&inputs, &planned, &record.outcome),
+            why: tenantry_engine::explain(&inputs.spec, &inputs.snapshot, &planned, &record.outcome),
             inputs,
             planned,
             inputs_digest: record.inputs_digest.clone(),

@@ -140,7 +140,14 @@ fn of_workload(status: &WorkloadStatus) -> Option<Problem> {
                     "check the signal's query and its source".to_owned(),
                 )
             }
-            Hold::ForeignScaler => foreign(status),
+            Hold::ForeignScaler => (
+                "another autoscaler is in charge of it".to_owned(),
+                "remove that one, or set `take_over: true`".to_owned(),
+            ),
+            Hold::Rival(rival) => (
+                format!("{} is reached by the workload {rival} too, and neither moves it", status.target),
+                "let one of the two name another object, or set `enabled: false` under its autoscaling".to_owned(),
+            ),
             Hold::Broken(law) => (
                 format!("a plan broke a law and was not performed: {law}"),
                 "report this with `tenantry explain -o json`".to_owned(),
@@ -149,18 +156,6 @@ fn of_workload(status: &WorkloadStatus) -> Option<Problem> {
         }
     };
     Some(Problem { what, about: status.key.to_string(), to_do })
-}
-
-fn foreign(status: &WorkloadStatus) -> (String, String) {
-    match &status.rival {
-        Some(rival) => (
-            format!("{} is reached by the workload {rival} too, and neither moves it", status.target),
-            "let one of the two name another object, or set `enabled: false` under its autoscaling".to_owned(),
-        ),
-        None => {
-            ("another autoscaler is in charge of it".to_owned(), "remove that one, or set `take_over: true`".to_owned())
-        }
-    }
 }
 
 fn picture(health: &Health) -> String {

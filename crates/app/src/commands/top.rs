@@ -59,7 +59,7 @@ impl Feed {
                 for record in &records {
                     let (inputs, planned) = read(record)?;
                     lines.push(format!("{}  {} ago", record.at, time::age(now.since(record.at))));
-                    let why = tenantry_engine::explain(&inputs, &planned, &record.outcome);
+                    let why = tenantry_engine::explain(&inputs.spec, &inputs.snapshot, &planned, &record.outcome);
                     lines.extend(why.into_iter().map(|line| format!("  {line}")));
                     lines.push(String::new());
                 }

@@ -70,11 +70,3 @@ fn a_rival_that_cannot_be_read_is_no_less_one() {
     check(&blind, &["acme/api"], &[]);
     check(&[("acme/api", WEB, None, None), ("other/api", WEB, None, None)], &[], &[]);
 }
-
-#[test]
-fn a_rivals_name_is_told_from_another_autoscalers() {
-    let one = key("acme/api");
-    assert_eq!(rival(Some(&named(&one))), Some(one));
-    assert_eq!(rival(Some("HorizontalPodAutoscaler web")), None);
-    assert_eq!(rival(None), None);
-}

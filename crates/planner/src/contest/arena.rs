@@ -48,15 +48,22 @@ impl Arena {
     pub fn step(&mut self, terms: Terms, sight: &Sight<'_>, pool: &Pool, now: Timestamp) -> Option<Choice> {
         self.contest.adopt(terms);
         let due = now.since(self.stepped_at).as_millis() / STEP.as_millis();
-        let made_up = due <= CATCH_UP;
-        for _ in 0..(if made_up { due } else { 1 }) {
+        // A clock that was put back, or a long gap: time is counted from here on.
+        let anew = now < self.stepped_at || due > CATCH_UP;
+        for _ in 0..(if anew { 1 } else { due }) {
             self.choice = Some(self.contest.step(sight, pool));
         }
-        if due > 0 {
-            let passed = Span::from_millis(due.saturating_mul(STEP.as_millis()));
-            self.stepped_at = if made_up { self.stepped_at + passed } else { now };
-        }
+        let passed = Span::from_millis(due.saturating_mul(STEP.as_millis()));
+        self.stepped_at = if anew { now } else { self.stepped_at + passed };
         self.choice
+    }
+
+    /// What was asked for last, where that is not long ago: when a measurement is not whole for a moment, as of pods that
+    /// became ready just now, the policy in charge does not change.
+    #[must_use]
+    pub fn last(&self, now: Timestamp) -> Option<Choice> {
+        let borne = Span::from_millis(CATCH_UP * STEP.as_millis());
+        self.choice.filter(|_| now >= self.stepped_at && now.since(self.stepped_at) <= borne)
     }
 
     /// The state, to be kept.

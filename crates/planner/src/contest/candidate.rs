@@ -26,6 +26,8 @@ pub(super) const DEFAULT: Rule = Rule::Hpa { target: DEFAULT_TARGET, stabilizati
 const DEFAULT_TARGET: f64 = 0.7;
 /// Most sizes that are looked at beyond the lowest in question.
 const SIZES: usize = 192;
+/// How wide a look is, in scales of the forecast: from two under the centre to where next to nothing is left.
+const WIDTH: f64 = 14.0;
 /// Shares under this end the look.
 const SHARE_MIN: f64 = 1e-5;
 
@@ -146,6 +148,22 @@ impl Candidate {
     }
 }
 
+/// The best size against a distribution, for each price. Sizes are looked at one by one, or in strides where too many
+/// are in question.
+fn best(forecast: &Forecast<'_>, capacity: f64, mean: f64) -> [u32; PRICES.len()] {
+    let least = hpa::ceil(((forecast.centre() - 2.0 * forecast.scale()) / capacity).floor().max(0.0));
+    let width = WIDTH * forecast.scale() / capacity;
+    let stride = hpa::ceil(width / f64::from(u16::try_from(SIZES).unwrap_or(u16::MAX))).max(1);
+    let (mut exceeding, mut short) = ([0.0; SIZES], [Shortage::default(); SIZES]);
+    let step = f64::from(stride) * capacity;
+    let sizes = forecast.exceeding(f64::from(least) * capacity, step, SHARE_MIN, &mut exceeding).min(SIZES);
+    let short = match (exceeding.get(..sizes), short.get_mut(..sizes)) {
+        (Some(exceeding), Some(short)) => shortages(least, stride, exceeding, short),
+        _ => &[],
+    };
+    PRICES.map(|price| Shortage::best(short, price / mean).unwrap_or(least))
+}
+
 /// What the rules of ours ask for at one step.
 pub(super) struct Table {
     demand: f64,
@@ -159,28 +177,22 @@ impl Table {
         let floor = hpa::ceil(sight.demand).max(1);
         let sizes = sight.expected.map(|expected| {
             let Expected { capacity, ready, soon } = expected;
-            let lowest = |forecast: &Forecast<'_>| forecast.centre() - 2.0 * forecast.scale();
-            let lowest = lowest(&ready).min(lowest(&soon));
-            let least = hpa::ceil((lowest / capacity).floor().max(0.0));
-            let each = |forecast: Forecast<'_>| {
-                let (mut exceeding, mut short) = ([0.0; SIZES], [Shortage::default(); SIZES]);
-                let sizes =
-                    forecast.exceeding(f64::from(least) * capacity, capacity, SHARE_MIN, &mut exceeding).min(SIZES);
-                let (exceeding, short) = (exceeding.get(..sizes), short.get_mut(..sizes));
-                let short = match (exceeding, short) {
-                    (Some(exceeding), Some(short)) => shortages(least, exceeding, short),
-                    _ => &[],
-                };
-                PRICES.map(|price| Shortage::best(short, price / mean).unwrap_or(least))
-            };
-            let (ready, soon) = (each(ready), each(soon));
+            let best = |forecast| best(&forecast, capacity, mean);
+            let (ready, soon) = (best(ready), best(soon));
             let mut sizes = [(0, 0); PRICES.len()];
-            for (both, (ready, soon)) in sizes.iter_mut().zip(ready.into_iter().zip(soon)) {
-                *both = (ready, soon);
+            for (both, each) in sizes.iter_mut().zip(ready.into_iter().zip(soon)) {
+                *both = each;
             }
             sizes
         });
         Self { demand: sight.demand, floor, sizes }
+    }
+
+    /// The size to start replicas for at a price.
+    #[cfg(test)]
+    pub(super) fn starts(&self, price: f64) -> Option<u32> {
+        let place = PRICES.iter().position(|known| *known >= price)?;
+        self.sizes.as_ref()?.get(place).map(|(ready, _)| *ready)
     }
 
     /// The size that a rule asks for.

@@ -12,15 +12,16 @@ pub(super) struct Shortage {
     hit: f64,
 }
 
-/// The load hit at each size from `least` on, where `exceeding[i]` is the probability that demand is over `least + i`.
-pub(super) fn shortages<'a>(least: u32, exceeding: &[f64], into: &'a mut [Shortage]) -> &'a [Shortage] {
-    let mut size = least + u32::try_from(exceeding.len()).unwrap_or(0);
+/// The load hit at each size from `least` on in strides, where `exceeding[i]` is the probability that demand is over
+/// `least + i * stride`.
+pub(super) fn shortages<'a>(least: u32, stride: u32, exceeding: &[f64], into: &'a mut [Shortage]) -> &'a [Shortage] {
+    let mut size = least + stride * u32::try_from(exceeding.len()).unwrap_or(0);
     // Demand beyond the table is taken for the first size beyond it.
     let (mut hit, mut over_next) = (0.0, 0.0);
     for (shortage, over) in into.iter_mut().zip(exceeding).rev() {
         hit += (over - over_next).max(0.0) * f64::from(size);
         over_next = *over;
-        size -= 1;
+        size -= stride;
         *shortage = Shortage { size, hit };
     }
     into
@@ -52,7 +53,7 @@ mod tests {
         // Demand is 2 or less surely, 3 in one of ten steps, 4 in one of a hundred.
         let exceeding = [1.0, 1.0, 0.1, 0.01, 0.0];
         let mut into = [Shortage::default(); 5];
-        let sizes = shortages(0, &exceeding, &mut into);
+        let sizes = shortages(0, 1, &exceeding, &mut into);
         let best = |price| Shortage::best(sizes, price);
         assert_eq!(best(0.0), Some(0));
         assert_eq!(best(2.0), Some(2));

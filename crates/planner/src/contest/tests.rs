@@ -61,13 +61,7 @@ proptest! {
         asked.strategy = Strategy::Predictive;
         asked.signals[0].capacity = Some(Milli::units(10));
         let mut snapshot = with_rate(size, total);
-        snapshot.choices.push(Choice {
-            signal: asked.signals[0].name.clone(),
-            replicas: Replicas::new(chosen),
-            rule: "any".into(),
-            would_fail_ppm: 0,
-            failed_ppm: 0,
-        });
+        snapshot.choices.push(choice(&asked, chosen));
         let wanted = plan(&asked, &snapshot).report.wanted.unwrap();
         prop_assert!(i64::from(wanted.get()) * 10_000 >= total);
     }
@@ -92,4 +86,57 @@ fn a_kept_contest_goes_on_where_it_was() {
     assert!(matches!(Arena::from_bytes(&[9]), Err(ArenaError::Version { found: 9 })));
     assert!(matches!(Arena::from_bytes(&[1, 200]), Err(ArenaError::Damaged(_))));
     assert!(matches!(Arena::from_bytes(&[]), Err(ArenaError::Damaged(_))));
+}
+
+fn choice(asked: &tenantry_domain::spec::WorkloadSpec, replicas: u32) -> Choice {
+    let signal = asked.signals[0].name.clone();
+    Choice { signal, replicas: Replicas::new(replicas), rule: "any".into(), would_fail_ppm: 0, failed_ppm: 0 }
+}
+
+#[test]
+fn a_workload_without_load_sleeps_whatever_the_contest_keeps() {
+    let mut asked = spec(vec![rate(7)]);
+    (asked.strategy, asked.bounds) = (Strategy::Predictive, bounds(0, 100));
+    asked.signals[0].capacity = Some(Milli::units(10));
+    let mut snapshot = with_rate(1, 0);
+    snapshot.choices.push(choice(&asked, 1));
+    assert_eq!(plan(&asked, &snapshot).report.wanted, Some(Replicas::ZERO));
+}
+
+#[test]
+fn a_clock_put_back_does_not_hold_a_contest_up() {
+    let terms = Terms { budget: 0.01, delay: 4, min: 1, max: 50 };
+    let mut arena = Arena::new(terms, 2, crate::testing::NOW);
+    let mut at = |secs: u64, demand: f64| {
+        let now = crate::testing::NOW + Span::from_secs(secs);
+        arena.step(terms, &Sight { demand, expected: None }, &Pool::new(2, 4), now).unwrap().replicas
+    };
+    let idle = at(3600, 1.0);
+    // The clock was an hour ahead.
+    let grown = at(15, 20.0);
+    assert!(grown > idle, "{grown} after {idle}");
+    assert!(arena.last(crate::testing::NOW + Span::from_secs(60)).is_some());
+    assert!(arena.last(crate::testing::NOW + Span::from_secs(600)).is_none(), "nothing old is passed off as a choice");
+}
+
+#[test]
+fn a_thousand_replicas_are_looked_at_in_strides() {
+    let settings = Settings::new(15_000, None).unwrap();
+    let mut model = tenantry_forecast::Forecaster::new(settings, &stretches(settings, 4));
+    let mut chance = 12_345_u64;
+    let mut now = 0;
+    for _ in 0..2000 {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let value = 1000.0 + (chance >> 40) as f64 / 16_777_216.0 * 1000.0;
+        model.observe(now, value, now);
+        now += 15_000;
+        model.advance(now);
+    }
+    let (ready, soon) = (model.expect(0, now).unwrap(), model.expect(1, now).unwrap());
+    let sight = Sight { demand: 1500.0, expected: Some(Expected { capacity: 1.0, ready, soon }) };
+    let table = Table::of(&sight, 1500.0);
+    let asked = |price: f64| table.starts(price).unwrap();
+    assert!(asked(1.0) < asked(1024.0));
+    // Uniform from 1000 to 2000: a dear shortage buys nearly all of it, which is more than can be looked at one by one.
+    assert!((1900..2300).contains(&asked(1024.0)), "{}", asked(1024.0));
 }

@@ -37,7 +37,7 @@ impl Tenantry {
     fn new(world: &World, size: u32) -> Option<Self> {
         let step_ms = i64::from(STEP_SECS) * 1000;
         let settings = Settings::new(step_ms, None).ok()?;
-        let stretches = tenantry_planner::contest::stretches(world.delay());
+        let stretches = tenantry_planner::contest::stretches(settings, world.delay());
         let terms = Terms {
             budget: world.error_budget,
             delay: world.delay(),

@@ -1,7 +1,7 @@
 use futures::executor::block_on;
-use tenantry_domain::plan::Outcome;
+use tenantry_domain::plan::{Hold, Outcome};
 use tenantry_domain::spec::{Strategy, WorkloadSpec};
-use tenantry_domain::unit::{Replicas, Span};
+use tenantry_domain::unit::{Milli, Replicas, Span};
 use tenantry_engine::ports::store::{ConfigStore as _, DecisionRecord};
 use tenantry_engine::record::replays;
 use tenantry_engine::scope::Scope;
@@ -20,7 +20,11 @@ fn fleet(seed: u64, strategy: Strategy) -> (Vec<AppSpec>, Vec<WorkloadSpec>) {
             app(&format!("tenant-{}", number / 2), &format!("web-{number}"), load)
         })
         .collect();
-    let specs = apps.iter().map(|app| spec(app, strategy)).collect();
+    let mut specs: Vec<WorkloadSpec> = apps.iter().map(|app| spec(app, strategy)).collect();
+    // Every other one tells what a replica carries, so that a contest of policies sizes it where forecasts are asked for.
+    for spec in specs.iter_mut().skip(1).step_by(2) {
+        spec.signals[0].capacity = Some(Milli::units(10));
+    }
     (apps, specs)
 }
 
@@ -208,7 +212,8 @@ fn an_object_that_two_workloads_reach_is_moved_by_neither() {
     assert_eq!(moved(&house), 0);
     assert!(house.world.effects().iter().any(|effect| effect.key == key("acme", "web")), "others are scaled as ever");
     let statuses = block_on(tenantry_engine::view::workloads(house.store.as_ref(), &Scope::platform())).unwrap();
-    let rivals: Vec<_> = statuses.iter().map(|status| (status.key.to_string(), status.rival.clone())).collect();
+    let rival = |hold: &Option<Hold>| if let Some(Hold::Rival(rival)) = hold { Some(rival.clone()) } else { None };
+    let rivals: Vec<_> = statuses.iter().map(|status| (status.key.to_string(), rival(&status.hold))).collect();
     let (one, other) = (key("acme", "api"), key("other", "api"));
     assert_eq!(
         rivals,
@@ -259,11 +264,15 @@ fn what_cannot_be_recorded_is_not_done() {
 
 #[test]
 fn constant_noisy_load_does_not_make_sizes_oscillate() {
-    for strategy in [Strategy::Reactive, Strategy::Predictive] {
+    let capacity = Some(Milli::units(10));
+    for (strategy, capacity) in
+        [(Strategy::Reactive, None), (Strategy::Predictive, None), (Strategy::Predictive, capacity)]
+    {
         let calm =
             tenantry_sim::load::Shape { daily: 0.0, weekly: 0.0, bursts: 0.0, launches: 0.0, outages: 0.0, ..shape(4) };
         let apps = vec![app("acme", "web", Load::made(calm).scaled(150.0))];
-        let specs = vec![spec(&apps[0], strategy)];
+        let mut specs = vec![spec(&apps[0], strategy)];
+        specs[0].signals[0].capacity = capacity;
         let mut house = House::new(apps, specs, Faults::default(), 4);
         house.run(secs(6 * HOUR), |_| ());
         let steps: Vec<bool> = house

@@ -185,5 +185,8 @@ pub(crate) fn is_troubled(status: &WorkloadStatus) -> bool {
     use tenantry_domain::plan::Hold;
     status.trouble.is_some()
         || status.blind_since.is_some()
-        || matches!(status.hold, Some(Hold::Unreadable | Hold::Blind | Hold::Broken(_) | Hold::ForeignScaler))
+        || matches!(
+            status.hold,
+            Some(Hold::Unreadable | Hold::Blind | Hold::Broken(_) | Hold::ForeignScaler | Hold::Rival(_))
+        )
 }
