@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod forecast;
 mod get;
 mod intervene;
+mod recorded;
 pub(crate) mod simulate;
 mod status;
 pub(crate) mod top;

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod failure;
 mod output;
+mod page;
 mod parallel;
 mod place;
 mod sizes;

@@ -173,8 +173,8 @@ pub struct Replayed {
     pub load: Trail,
     /// The sizes of each policy.
     pub sizes: Vec<(PolicyName, Trail)>,
-    /// When the scored half began and ended, milliseconds since 1970.
-    pub scored: (i64, i64),
+    /// When what is drawn begins and ends, milliseconds since 1970.
+    pub drawn: (i64, i64),
 }
 
 /// Runs every policy asked for through a trace.
@@ -206,9 +206,9 @@ pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Repl
     }
     let step_ms = i64::from(STEP_SECS) * 1000;
     let at = |step: usize| demand.first_ms + i64::try_from(step).unwrap_or(0) * step_ms;
-    let scored = (at(half), at(demand.steps.len()));
+    let drawn = (at(load.from()), at(demand.steps.len()));
     let frontier = reactives.frontier(&best);
-    Ok(Replayed { trace: trace.name.clone(), rows, frontier, equal_cost, load, sizes, scored })
+    Ok(Replayed { trace: trace.name.clone(), rows, frontier, equal_cost, load, sizes, drawn })
 }
 
 /// The policies, as they are named in reports.

@@ -5,22 +5,19 @@ pub(super) mod load;
 mod plot;
 mod show;
 
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use tenantry_domain::config::{Document, Layers};
 use tenantry_domain::unit::Span;
-use tenantry_sim::backtest::{Between, LeftOut, PolicyName, Refused, Replayed, Report, Trace, World, replay};
+use tenantry_sim::backtest::{Between, LeftOut, PolicyName, Replayed, Report, Trace, World, replay};
 
+use super::recorded;
 use crate::cli::Common;
 use crate::output::{self, Format};
-use crate::terminal;
+use crate::{parallel, terminal};
 
 /// What to replay, in which world.
 #[derive(Debug, Args)]
@@ -128,12 +125,11 @@ pub(crate) async fn run(common: &Common, asked: Backtest) -> anyhow::Result<Exit
     let (replayed, refused) = replay_all(&traces, &world, &policies);
     let left_out: Vec<LeftOut> = unread.into_iter().chain(refused).collect();
     if replayed.is_empty() {
-        let reasons: Vec<String> = left_out.iter().map(|one| format!("  {}: {}", one.trace, one.reason)).collect();
-        bail!("no trace could be replayed\n{}", reasons.join("\n"));
+        return Err(recorded::nothing("replayed", &left_out));
     }
     let report = Report::new(&replayed, left_out, &world);
     if common.output == Format::Html {
-        terminal::say(&html::page(&report, &replayed, &world));
+        terminal::say(&html::of(&report, &replayed, &world));
     } else {
         output::say(common.output, &report, show::table)?;
     }
@@ -167,36 +163,19 @@ fn world(asked: &Backtest) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// All traces on all cores, with their progress.
+/// All traces, with their progress.
 fn replay_all(traces: &[Trace], world: &World, policies: &[PolicyName]) -> (Vec<Replayed>, Vec<LeftOut>) {
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let found = Mutex::new(Vec::<(usize, Result<Replayed, Refused>)>::new());
-    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(traces.len().max(1));
-    thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(trace) = traces.get(place) else { break };
-                    let replayed = replay(trace, world, policies);
-                    found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, replayed));
-                    let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                    terminal::progress(&format!("backtest: {done} of {} traces, {}", traces.len(), trace.name));
-                }
-            });
-        }
-    });
+    let found = parallel::each(
+        traces,
+        |trace| replay(trace, world, policies),
+        |done, trace| terminal::progress(&format!("backtest: {done} of {} traces, {}", traces.len(), trace.name)),
+    );
     terminal::progress_ends();
-    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    found.sort_by_key(|(place, _)| *place);
     let (mut all, mut left_out) = (Vec::new(), Vec::new());
-    for (place, result) in found {
+    for (trace, result) in traces.iter().zip(found) {
         match result {
             Ok(replayed) => all.push(replayed),
-            Err(refused) => left_out.push(LeftOut {
-                trace: traces.get(place).map(|trace| trace.name.clone()).unwrap_or_default(),
-                reason: refused.to_string(),
-            }),
+            Err(refused) => left_out.push(LeftOut { trace: trace.name.clone(), reason: refused.to_string() }),
         }
     }
     (all, left_out)

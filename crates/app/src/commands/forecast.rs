@@ -7,13 +7,13 @@ mod show;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::Args;
 use tenantry_domain::unit::Span;
 use tenantry_sim::backtest::{LeftOut, Trace};
 use tenantry_sim::evaluate::{Evaluation, Picture, Refused, Report, evaluate};
 
 use super::backtest::load;
+use super::recorded;
 use crate::cli::Common;
 use crate::output::{self, Format};
 use crate::{parallel, terminal};
@@ -60,12 +60,10 @@ pub(crate) fn run(common: &Common, asked: &Forecast) -> anyhow::Result<ExitCode>
     terminal::progress_ends();
     let (report, pictures) = summed_up(&traces, evaluations, unread);
     if report.results.is_empty() {
-        let reasons: Vec<String> =
-            report.left_out.iter().map(|one| format!("  {}: {}", one.trace, one.reason)).collect();
-        bail!("no trace could be evaluated\n{}", reasons.join("\n"));
+        return Err(recorded::nothing("evaluated", &report.left_out));
     }
     if common.output == Format::Html {
-        terminal::say(&html::page(&report, &pictures));
+        terminal::say(&html::of(&report, &pictures));
     } else {
         output::say(common.output, &report, show::table)?;
     }

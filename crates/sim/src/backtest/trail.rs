@@ -1,12 +1,12 @@
 //! What a policy did, in few enough points to be drawn.
 
-use serde::{Deserialize, Serialize};
-
 /// Points of a picture.
 const POINTS: usize = 480;
+/// Steps that are drawn at most: the last three days, in which single changes can be seen.
+const STEPS: usize = 3 * super::DAY;
 
-/// A line of a picture: means over equal stretches of the scored half.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// A line of a picture: means over equal stretches of the end of the scored half.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Trail {
     /// The points.
     pub points: Vec<f64>,
@@ -19,9 +19,15 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// A trail of `steps` steps from step `from` on.
-    pub(crate) const fn new(from: usize, steps: usize) -> Self {
-        Self { points: Vec::new(), band: Vec::new(), from, steps, sum: 0.0, count: 0 }
+    /// A trail of the last of `steps` steps from step `from` on.
+    pub(crate) fn new(from: usize, steps: usize) -> Self {
+        let drawn = steps.min(STEPS);
+        Self { points: Vec::new(), band: Vec::new(), from: from + steps - drawn, steps: drawn, sum: 0.0, count: 0 }
+    }
+
+    /// The first step that is drawn.
+    pub(crate) const fn from(&self) -> usize {
+        self.from
     }
 
     /// Adds a step's value; says whether a point was finished by it.

@@ -118,7 +118,7 @@ pub(super) fn trace(replayed: &Replayed) -> String {
     let line = |values: &[f64]| -> Vec<(f64, f64)> {
         values.iter().enumerate().map(|(place, value)| (across(place), height(value.min(most)))).collect()
     };
-    let mut svg = frame("Load, forecast and replicas of each policy over the scored half");
+    let mut svg = frame("Load, forecast and replicas of each policy over the last days");
     for part in 0..=4 {
         let value = most * f64::from(part) / 4.0;
         let y = height(value);
@@ -129,7 +129,7 @@ pub(super) fn trace(replayed: &Replayed) -> String {
             y + 4.0
         );
     }
-    let (from, until) = replayed.scored;
+    let (from, until) = replayed.drawn;
     for (x, at, anchor) in [(MARGIN, from, "start"), (SIZE.0 - MARGIN, until, "end")] {
         let at =
             jiff::Timestamp::from_millisecond(at).map(|at| at.strftime("%F %H:%M").to_string()).unwrap_or_default();
@@ -139,7 +139,10 @@ pub(super) fn trace(replayed: &Replayed) -> String {
         let _ = write!(svg, "<path class=\"band\" d=\"{}\"/>", band(ours, &line));
     }
     let _ = write!(svg, "<path class=\"load\" d=\"{}\"/>", path(&line(&replayed.load.points)));
-    for (policy, trail) in &replayed.sizes {
+    // Ours lies on top.
+    let is_ours = |one: &&(PolicyName, Trail)| one.0 == PolicyName::Tenantry;
+    let others = replayed.sizes.iter().filter(|one| !is_ours(one));
+    for (policy, trail) in others.chain(replayed.sizes.iter().filter(is_ours)) {
         let _ = write!(
             svg,
             "<path class=\"size {}\"{} fill=\"none\" stroke=\"{}\" stroke-width=\"1.4\" d=\"{}\"/>",

@@ -1,7 +1,8 @@
 //! A comparison for a terminal.
 
-use tenantry_sim::backtest::{Figures, PolicyName, Report};
+use tenantry_sim::backtest::{Figures, PolicyName, Report, Row};
 
+use crate::commands::recorded;
 use crate::output;
 
 /// Rows for single traces are shown up to this many traces; JSON has them all.
@@ -23,52 +24,68 @@ fn cells(figures: &Figures) -> Vec<String> {
 const HEAD: [&str; 8] =
     ["REPLICA-HOURS", "OF OPTIMUM", "VIOLATING", "MINUTES", "INCIDENTS", "EFFICIENCY", "CHANGES", "TURNS/H"];
 
+/// The heads of [`rows`].
+pub(super) fn heads() -> Vec<&'static str> {
+    ["TRACE", "POLICY"].into_iter().chain(HEAD).chain(["SETTING"]).collect()
+}
+
+/// Each policy on each trace.
+pub(super) fn rows<'a>(of: impl Iterator<Item = &'a Row> + 'a) -> impl Iterator<Item = Vec<String>> + 'a {
+    of.map(|row| {
+        let mut line = vec![row.trace.clone(), row.policy.as_str().to_owned()];
+        line.extend(cells(&row.figures));
+        line.push(row.setting.clone());
+        line
+    })
+}
+
+/// The heads of [`overall`].
+pub(super) fn heads_overall() -> Vec<&'static str> {
+    ["POLICY", "KEEPS BUDGET"].into_iter().chain(HEAD).chain(["DEARER THAN TENANTRY (95 %)"]).collect()
+}
+
+/// Each policy over all traces.
+pub(super) fn overall(report: &Report) -> impl Iterator<Item = Vec<String>> + '_ {
+    report.summary.iter().map(|summary| {
+        let mut figures = summary.total;
+        // Ratios and shares of the middle trace say more than their mean.
+        figures.cost_ratio_to_oracle = summary.median.cost_ratio_to_oracle;
+        figures.violating_request_share = summary.median.violating_request_share;
+        figures.efficiency = summary.median.efficiency;
+        let mut line =
+            vec![summary.policy.as_str().to_owned(), format!("{} of {}", summary.keeps_budget, summary.traces)];
+        line.extend(cells(&figures));
+        line.push(match summary.dearer_than_tenantry {
+            Some([middle, low, high]) if summary.policy != PolicyName::Tenantry => {
+                format!("{:+.1} % ({:+.1} to {:+.1})", middle * 100.0, low * 100.0, high * 100.0)
+            }
+            _ => String::new(),
+        });
+        line
+    })
+}
+
+/// What HPA can do for the same money, in a sentence.
+pub(super) fn equal_cost(report: &Report) -> Option<String> {
+    report.equal_cost.as_ref().map(|equal| {
+        format!(
+            "For what Tenantry cost, the best HPA chosen with hindsight came to {} incidents; Tenantry came to {}.",
+            equal.hpa_incidents, equal.tenantry_incidents
+        )
+    })
+}
+
 /// The comparison as text.
 pub(super) fn table(report: &Report) -> String {
     let mut parts = Vec::new();
     let traces: usize = report.summary.iter().map(|summary| summary.traces).max().unwrap_or(0);
     if traces <= TRACES_SHOWN {
-        let head: Vec<&str> = ["TRACE", "POLICY"].into_iter().chain(HEAD).chain(["SETTING"]).collect();
-        let rows = report.results.iter().map(|row| {
-            let mut line = vec![row.trace.clone(), row.policy.as_str().to_owned()];
-            line.extend(cells(&row.figures));
-            line.push(row.setting.clone());
-            line
-        });
-        parts.push(output::table(&head, rows));
+        parts.push(output::table(&heads(), rows(report.results.iter())));
     }
     if traces > 1 {
-        let head: Vec<&str> =
-            ["POLICY", "KEEPS BUDGET"].into_iter().chain(HEAD).chain(["DEARER THAN TENANTRY (95 %)"]).collect();
-        let rows = report.summary.iter().map(|summary| {
-            let mut figures = summary.total;
-            // Ratios and shares of the middle trace say more than their mean.
-            figures.cost_ratio_to_oracle = summary.median.cost_ratio_to_oracle;
-            figures.efficiency = summary.median.efficiency;
-            let mut line =
-                vec![summary.policy.as_str().to_owned(), format!("{} of {}", summary.keeps_budget, summary.traces)];
-            line.extend(cells(&figures));
-            line.push(match summary.dearer_than_tenantry {
-                Some([middle, low, high]) if summary.policy != PolicyName::Tenantry => {
-                    format!("{:+.1} % ({:+.1} to {:+.1})", middle * 100.0, low * 100.0, high * 100.0)
-                }
-                _ => String::new(),
-            });
-            line
-        });
-        parts.push(format!("Over {traces} traces\n{}", output::table(&head, rows)));
+        parts.push(format!("Over {traces} traces\n{}", output::table(&heads_overall(), overall(report))));
     }
-    if let Some(equal) = &report.equal_cost {
-        parts.push(format!(
-            "For what Tenantry cost, the best HPA chosen with hindsight came to {} incidents; Tenantry came to {}.",
-            equal.hpa_incidents, equal.tenantry_incidents
-        ));
-    }
-    if !report.left_out.is_empty() {
-        let lines = report.left_out.iter().map(|one| format!("  {}: {}", one.trace, one.reason));
-        parts.push(format!("Left out\n{}", lines.collect::<Vec<_>>().join("\n")));
-    }
-    let lines: Vec<String> = report.assumptions.iter().map(|assumption| format!("  {assumption}")).collect();
-    parts.push(format!("Assumptions\n{}", lines.join("\n")));
+    parts.extend(equal_cost(report));
+    parts.extend(recorded::closing(&report.left_out, "Assumptions", &report.assumptions));
     parts.join("\n\n")
 }

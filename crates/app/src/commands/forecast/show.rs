@@ -2,6 +2,7 @@
 
 use tenantry_sim::evaluate::{Method, Report, Row};
 
+use crate::commands::recorded;
 use crate::output;
 
 /// Rows for single traces are shown up to this many traces; JSON has them all.
@@ -94,12 +95,7 @@ pub(super) fn table(report: &Report) -> String {
         let ours = coverages(report).into_iter().filter(|line| line.get(2).is_some_and(|name| name == OURS));
         parts.push(format!("Shares of loads at or under our quantiles\n{}", output::table(&COVERED, ours)));
     }
-    if !report.left_out.is_empty() {
-        let lines = report.left_out.iter().map(|one| format!("  {}: {}", one.trace, one.reason));
-        parts.push(format!("Left out\n{}", lines.collect::<Vec<_>>().join("\n")));
-    }
-    let lines: Vec<String> = report.assumptions.iter().map(|assumption| format!("  {assumption}")).collect();
-    parts.push(format!("How it is done\n{}", lines.join("\n")));
+    parts.extend(recorded::closing(&report.left_out, "How it is done", &report.assumptions));
     parts.join("\n\n")
 }
 
