@@ -8,6 +8,7 @@ use super::{plot, show};
 use crate::page;
 
 const STYLE: &str = "
+th, td { padding: .3rem .4rem; font-size: 13px; }
 svg text { fill: var(--ink); } .load { fill: none; stroke: var(--soft); stroke-width: 1; }
 .band { fill: var(--ours); opacity: .16; } figure { margin: .8rem 0; } .legend label { margin-left: .8rem; white-space: nowrap; }
 .swatch { display: inline-block; width: 1.4em; height: .7em; background: var(--ours); opacity: .3; } [hidden] { display: none; }
@@ -44,7 +45,8 @@ pub(super) fn of(report: &Report, replayed: &[Replayed], world: &World) -> Strin
          <p class=\"lead\">{lead}</p><h2>Cost against requests outside the objective</h2>{}\
          <p class=\"soft\">Left is cheaper, lower is better. The dashed line is the error budget; the orange line is HPA at \
          targets from 30 to 100 %. Medians over traces. {}</p><h2>Over all traces</h2>{}\
-         <p class=\"soft\">Of optimum, violating and efficiency: the middle trace. Turns: the mean. The rest: all together.</p>\
+         <p class=\"soft\">Of optimum, violating and efficiency: the middle trace. Turns: the mean. Dearer: than Tenantry, of the middle \
+         trace. The rest: all together.</p>\
          <h2>Trace by trace</h2><p class=\"soft\">Drawn are the last days that were scored.</p>{}{}<script>{SCRIPT}</script>",
         plot::cost_and_failures(report, world),
         show::equal_cost(report).unwrap_or_default(),

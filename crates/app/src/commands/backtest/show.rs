@@ -41,7 +41,7 @@ pub(super) fn rows<'a>(of: impl Iterator<Item = &'a Row> + 'a) -> impl Iterator<
 
 /// The heads of [`overall`].
 pub(super) fn heads_overall() -> Vec<&'static str> {
-    ["POLICY", "KEEPS BUDGET"].into_iter().chain(HEAD).chain(["DEARER THAN TENANTRY (95 %)"]).collect()
+    ["POLICY", "KEEPS BUDGET"].into_iter().chain(HEAD).chain(["DEARER (95 %)"]).collect()
 }
 
 /// Each policy over all traces.
