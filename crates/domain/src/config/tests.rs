@@ -361,6 +361,16 @@ fn values_that_contradict_each_other_are_named() {
          3 |     metrics: { latency_threshold: 0 }
            |                ^"#]],
     );
+    wrong(
+        "tenant_config:\n  autoscaling:\n    signals:\n      cpu: { type: cpu, utilization: 80, capacity: 70 }\n      lag: { query: up, value: 5, capacity: 9 }\n",
+        &expect![[r#"
+            acme.yaml:4:42: autoscaling.signals.cpu.capacity: 70 is under the target 80; a replica carries at least that
+             4 |       cpu: { type: cpu, utilization: 80, capacity: 70 }
+               |                                          ^
+            acme.yaml:5:35: autoscaling.signals.lag.capacity: it goes with `utilization` or `per_replica`
+             5 |       lag: { query: up, value: 5, capacity: 9 }
+               |                                   ^"#]],
+    );
     // One by one the minimums fit the quota, together they do not; what is not scaled does not count.
     wrong(
         "tenant_config:\n  autoscaling: { min_replicas: 3 }\n  quota: { max_replicas: 7 }\n  workloads:\n    api: {}\n    web: {}\n    jobs: { autoscaling: { min_replicas: 2 } }\n    old: { autoscaling: { enabled: false } }\n",
@@ -399,12 +409,13 @@ fn values_that_contradict_each_other_are_named() {
 
 #[test]
 fn what_comes_to_nothing_is_noted() {
-    let text = "tenant_config:\n  autoscaling: { min_replicas: 2 }\n  workloads:\n    a: { autoscaling: { strategy: fixed } }\n    b: { autoscaling: { strategy: scheduled } }\n    c: { autoscaling: { min_replicas: 0 } }\n    d: { autoscaling: { strategy: fixed, replicas: 3 } }\n    e: { autoscaling: { strategy: fixed, enabled: false } }\n";
+    let text = "tenant_config:\n  autoscaling: { min_replicas: 2 }\n  workloads:\n    a: { autoscaling: { strategy: fixed } }\n    b: { autoscaling: { strategy: scheduled } }\n    c: { autoscaling: { min_replicas: 0 } }\n    d: { autoscaling: { strategy: fixed, replicas: 3 } }\n    e: { autoscaling: { strategy: fixed, enabled: false } }\n    f: { autoscaling: { strategy: reactive, signals: { cpu: { type: cpu, utilization: 70, capacity: 90 } } } }\n";
     let effective = Layers::default().resolve(&parse(text).unwrap()).unwrap();
     expect![[r#"
         acme/a: strategy fixed without `replicas` keeps the minimum of 2
         acme/b: strategy scheduled without `schedules` keeps the minimum of 2
-        acme/c: min_replicas 0 is never reached, as no signal is measured with no replica running; set `measures_at_zero` on one that is"#]]
+        acme/c: min_replicas 0 is never reached, as no signal is measured with no replica running; set `measures_at_zero` on one that is
+        acme/f: `capacity` is for the predictive strategy; the reactive one keeps to the target"#]]
     .assert_eq(&effective.notes().join("\n"));
 }
 

@@ -133,6 +133,9 @@ fn without_effect(strategy: Strategy, own: &Autoscaling, floor: Replicas, signal
                     .to_owned(),
             )
         }
+        Strategy::Reactive if signals.iter().any(|signal| signal.capacity.is_some()) => {
+            Some("`capacity` is for the predictive strategy; the reactive one keeps to the target".to_owned())
+        }
         _ => None,
     }
 }
