@@ -169,23 +169,45 @@ impl Forecaster {
         Some(Forecast { head, trust })
     }
 
-    /// The quantile at `level` of the value `ahead` steps from the last closed one, from the stretches on either side of
-    /// it: between them it is interpolated in the logarithm of the distance. None before anything is known.
+    /// The quantile at `level` of the value `ahead` steps from the last closed one. None before anything is known.
     #[must_use]
     pub fn ahead(&self, ahead: u32, level: f64) -> Option<f64> {
-        self.series.closed()?;
-        let wanted = f64::from(ahead.max(1));
-        let middles = self.heads.iter().map(|head| (head.stretch.middle(), head));
-        let before = middles.clone().filter(|(at, _)| *at <= wanted).max_by(|a, b| a.0.total_cmp(&b.0));
-        let after = middles.filter(|(at, _)| *at > wanted).min_by(|a, b| a.0.total_cmp(&b.0));
-        match (before, after) {
-            (Some((from, a)), Some((to, b))) => {
-                let part = libm::log(wanted / from) / libm::log(to / from);
-                let (a, b) = (a.quantile(level), b.quantile(level));
-                Some(a + (b - a) * part)
-            }
-            (one, other) => one.or(other).map(|(_, head)| head.quantile(level)),
+        let mut out = [[0.0]];
+        self.ahead_all(&[ahead], [level], &mut out).then(|| out.as_flattened().first().copied().unwrap_or(0.0))
+    }
+
+    /// Quantiles at rising `levels` of the values at each of `distances`, in steps from the last closed one, written into
+    /// `out`; says whether anything is known yet. A distance between two stretches that are forecast is interpolated in
+    /// the logarithm of the distance; one outside of them is taken as the nearest.
+    pub fn ahead_all<const N: usize>(&self, distances: &[u32], levels: [f64; N], out: &mut [[f64; N]]) -> bool {
+        if self.series.closed().is_none() || self.heads.is_empty() {
+            return false;
         }
+        let levels = levels.map(|level| level.clamp(0.0, 1.0));
+        // Each stretch is asked once, whatever number of distances lies beside it.
+        let mut known = [(0.0, [0.0; N]); STRETCHES_MAX];
+        for (known, head) in known.iter_mut().zip(&self.heads) {
+            *known = (head.stretch.middle(), head.quantiles(levels));
+        }
+        let known = known.get_mut(..self.heads.len()).unwrap_or_default();
+        known.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        for (out, distance) in out.iter_mut().zip(distances) {
+            let wanted = f64::from((*distance).max(1));
+            let later = known.partition_point(|(middle, _)| *middle <= wanted);
+            let after = known.get(later);
+            let before = later.checked_sub(1).and_then(|place| known.get(place));
+            *out = match (before, after) {
+                (Some((from, a)), Some((to, b))) => {
+                    let part = libm::log(wanted / from) / libm::log(to / from);
+                    std::array::from_fn(|place| {
+                        let (a, b) = (a.get(place).copied().unwrap_or(0.0), b.get(place).copied().unwrap_or(0.0));
+                        a + (b - a) * part
+                    })
+                }
+                (one, other) => one.or(other).map_or([0.0; N], |(_, quantiles)| *quantiles),
+            };
+        }
+        true
     }
 
     /// What became of its samples.
@@ -251,42 +273,32 @@ impl Forecaster {
     }
 
     fn speak(&mut self, index: i64) {
-        let at = self.slot(index, 0.0);
-        let now: [Option<f64>; WEEK] = std::array::from_fn(|back| self.past(at, back));
+        let now = self.history.past(self.slot(index, 0.0));
         for place in 0..self.heads.len() {
             let Some(stretch) = self.heads.get(place).map(|head| head.stretch) else { continue };
-            let seasonal = self.seasonal(&now, self.slot(index, stretch.middle()));
+            let then = self.history.past(self.slot(index, stretch.middle()));
             if let Some(head) = self.heads.get_mut(place) {
-                head.speak(index, &self.level, &seasonal);
+                head.speak(index, &self.level, &seasonal(&now, &then));
             }
         }
     }
+}
 
-    fn past(&self, at: f64, back: usize) -> Option<f64> {
-        self.history.past(at, i64::try_from(back).unwrap_or(0) + 1)
-    }
-
-    fn seasonal(&self, now: &[Option<f64>; WEEK], then: f64) -> Seasonal {
-        let mut seasonal = Seasonal::default();
-        let now_len = now.len();
-        let (mut sum, mut count) = ((0.0, 0.0), 0.0);
-        for (back, now) in now.iter().enumerate() {
-            let then = self.past(then, back);
-            if back == 0 {
-                seasonal.naive = then;
-            }
-            let (Some(now), Some(then)) = (*now, then) else { continue };
-            sum = (sum.0 + now, sum.1 + then);
-            count += 1.0;
-            match back {
-                0 => seasonal.yesterday = Some(then - now),
-                back if back + 1 == now_len => seasonal.week = Some(then - now),
-                _ => {}
-            }
+fn seasonal(now: &[Option<f64>; WEEK], then: &[Option<f64>; WEEK]) -> Seasonal {
+    let mut seasonal = Seasonal { naive: then.first().copied().flatten(), ..Seasonal::default() };
+    let (mut sum, mut count) = ((0.0, 0.0), 0.0);
+    for (back, (now, then)) in now.iter().zip(then).enumerate() {
+        let (Some(now), Some(then)) = (*now, *then) else { continue };
+        sum = (sum.0 + now, sum.1 + then);
+        count += 1.0;
+        match back {
+            0 => seasonal.yesterday = Some(then - now),
+            back if back + 1 == WEEK => seasonal.week = Some(then - now),
+            _ => {}
         }
-        seasonal.mean = (count > 0.0).then(|| (sum.0 / count, sum.1 / count));
-        seasonal
     }
+    seasonal.mean = (count > 0.0).then(|| (sum.0 / count, sum.1 / count));
+    seasonal
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use half::bf16;
 use serde::{Deserialize, Serialize};
 
 use crate::packed;
+use crate::settings::WEEK;
 
 /// Seasons that are remembered.
-const SEASONS: i64 = 7;
+#[expect(clippy::cast_possible_wrap, reason = "seven")]
+const SEASONS: i64 = WEEK as i64;
 /// Slots beyond them, so that a week ago is still known on both sides.
 const MORE: i64 = 2;
 
@@ -79,25 +81,37 @@ impl History {
         self.slots.capacity() * size_of::<u16>()
     }
 
-    fn get(&self, slot: i64) -> Option<f64> {
+    /// The values at a point of time, in slots from the epoch, as they were one season before, two, and so on; between
+    /// the middles of slots they are interpolated.
+    pub(crate) fn past(&self, at: f64) -> [Option<f64>; WEEK] {
+        let at = at - 0.5;
+        let whole = libm::floor(at);
+        let part = at - whole;
+        #[expect(clippy::cast_possible_truncation, reason = "slots since the epoch are far below 2^53")]
+        let mut slot = whole as i64;
+        let (ring, season) = (remembered(self.season), self.season);
+        // Walked back from season to season, as a division for each takes longer than all the rest.
+        let mut place = slot.rem_euclid(ring);
+        std::array::from_fn(|_| {
+            slot -= season;
+            place -= season;
+            if place < 0 {
+                place += ring;
+            }
+            let next = if place + 1 == ring { 0 } else { place + 1 };
+            match (self.get(slot, place), self.get(slot + 1, next)) {
+                (Some(a), Some(b)) => Some(a + (b - a) * part),
+                (a, b) => a.or(b),
+            }
+        })
+    }
+
+    fn get(&self, slot: i64, place: i64) -> Option<f64> {
         let newest = self.newest?;
         if slot > newest || slot <= newest - remembered(self.season) {
             return None;
         }
-        let value = bf16::from_bits(*self.slots.get(self.place(slot))?).to_f64();
+        let value = bf16::from_bits(*self.slots.get(usize::try_from(place).ok()?)?).to_f64();
         (!value.is_nan()).then_some(value)
-    }
-
-    /// The value at a point of time, in slots from the epoch, as it was `seasons` seasons before; between the middles of
-    /// slots it is interpolated.
-    pub(crate) fn past(&self, at: f64, seasons: i64) -> Option<f64> {
-        let at = at - 0.5;
-        let whole = libm::floor(at);
-        #[expect(clippy::cast_possible_truncation, reason = "slots since the epoch are far below 2^53")]
-        let before = whole as i64 - seasons * self.season;
-        match (self.get(before), self.get(before + 1)) {
-            (Some(a), Some(b)) => Some(a + (b - a) * (at - whole)),
-            (a, b) => a.or(b),
-        }
     }
 }

@@ -14,6 +14,7 @@
 //! INVARIANT(total): no sample and no stretch panics; what cannot be used is counted and refused.
 //! INVARIANT(bounded): the state of three short stretches is at most 10 KiB, and an update takes constant time.
 
+mod batch;
 mod forecaster;
 mod head;
 mod history;
@@ -26,6 +27,7 @@ mod series;
 mod settings;
 mod sketch;
 
+pub use batch::{Sample, Taken, observe_all};
 pub use forecaster::{Forecast, Forecaster, StateError};
 pub use score::{Score, Trust};
 pub use series::{Counts, Outcome, Refusal};

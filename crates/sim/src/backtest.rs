@@ -22,6 +22,7 @@ mod trail;
 use serde::{Deserialize, Serialize};
 use tenantry_planner::contest::Pool;
 
+use policy::Ran;
 use reactives::Reactives;
 
 pub use oracle::{Optimum, optimum};
@@ -185,24 +186,36 @@ pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Repl
     let demand = trace.demand(world)?;
     let half = demand.steps.len() / 2;
     let scored = demand.steps.get(half..).unwrap_or_default();
-    let best = optimum(scored, f64::from(world.delay()), world.max_replicas, world.error_budget);
-    let reactives = Reactives::run(&demand, half, world);
     let mut load = Trail::new(half, scored.len());
     for (step, one) in scored.iter().enumerate() {
         load.add(half + step, *one);
     }
-    let (mut rows, mut sizes, mut equal_cost) = (Vec::new(), Vec::new(), None);
-    for name in asked {
-        let mut trail = Trail::new(half, scored.len());
-        let (tally, setting) = match name {
-            PolicyName::Oracle => (best.tally(scored, half, &mut trail), "knows the future".to_owned()),
-            _ => policy::compete(*name, &demand, half, world, &reactives, &mut trail),
-        };
-        if *name == PolicyName::Tenantry {
-            equal_cost = reactives.at_the_cost_of(&tally);
+    let compete = |name, chosen| policy::compete(name, &demand, half, world, chosen);
+    // Ours takes as long as all others together, so it runs beside them.
+    let (best, reactives, ran) = std::thread::scope(|scope| {
+        let ours = asked.contains(&PolicyName::Tenantry).then(|| scope.spawn(|| compete(PolicyName::Tenantry, None)));
+        let best = optimum(scored, f64::from(world.delay()), world.max_replicas, world.error_budget);
+        let reactives = Reactives::run(&demand, half, world);
+        let others = asked.iter().filter(|name| **name != PolicyName::Tenantry).map(|name| match name {
+            PolicyName::Oracle => (*name, best.run(scored, half)),
+            _ => (*name, compete(*name, reactives.chosen(*name, world.error_budget))),
+        });
+        let mut ran: Vec<(PolicyName, Ran)> = others.collect();
+        match ours.map(std::thread::ScopedJoinHandle::join) {
+            Some(Ok(ours)) => ran.push((PolicyName::Tenantry, ours)),
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => {}
         }
-        rows.push(Row::new(*name, &trace.name, setting, &tally, &best));
-        sizes.push((*name, trail));
+        (best, reactives, ran)
+    });
+    let (mut rows, mut sizes, mut equal_cost) = (Vec::new(), Vec::new(), None);
+    for asked in asked {
+        let Some((name, ran)) = ran.iter().find(|(name, _)| name == asked) else { continue };
+        if *name == PolicyName::Tenantry {
+            equal_cost = reactives.at_the_cost_of(&ran.tally);
+        }
+        rows.push(Row::new(*name, &trace.name, ran.setting.clone(), &ran.tally, &best));
+        sizes.push((*name, ran.trail.clone()));
     }
     let step_ms = i64::from(STEP_SECS) * 1000;
     let at = |step: usize| demand.first_ms + i64::try_from(step).unwrap_or(0) * step_ms;

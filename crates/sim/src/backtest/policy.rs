@@ -4,7 +4,6 @@ use tenantry_forecast::{Forecaster, Settings};
 use tenantry_planner::contest::{Contest, Expected, Hpa, Metric, Pool, Sight, Terms};
 
 use super::peers::{Aws, Fixed, Reactive, Scheduled};
-use super::reactives::Reactives;
 use super::trace::{Demand, quantile};
 use super::{PolicyName, STEP_SECS, Tally, Trail, World, run};
 
@@ -87,26 +86,29 @@ pub(super) fn build(name: PolicyName, demand: &Demand, half: usize, world: &Worl
     }
 }
 
-/// Runs a policy; gives the scored half's account and what it was set to.
+/// How a policy came out on the scored half.
+pub(super) struct Ran {
+    pub(super) tally: Tally,
+    /// What it was set to.
+    pub(super) setting: String,
+    pub(super) trail: Trail,
+}
+
+/// Runs a policy; an HPA with the target and stabilization that were chosen for it.
 pub(super) fn compete(
     name: PolicyName,
     demand: &Demand,
     half: usize,
     world: &World,
-    reactives: &Reactives,
-    trail: &mut Trail,
-) -> (Tally, String) {
-    let chosen = match name {
-        PolicyName::HpaTuned => reactives.cheapest(world.error_budget, |[before, _]| before),
-        PolicyName::HpaHindsight => reactives.cheapest(world.error_budget, |[_, after]| after),
-        _ => None,
-    };
+    chosen: Option<(f64, u32)>,
+) -> Ran {
     let (mut policy, setting): (Box<dyn Policy>, String) = match chosen {
         Some((target, stabilization)) => (Box::new(hpa(target, stabilization)), told(target, stabilization)),
         None => (build(name, demand, half, world), setting(name, world)),
     };
-    let [_, after] = run(policy.as_mut(), &demand.steps, half, world, Some(trail));
-    (after, setting)
+    let mut trail = Trail::new(half, demand.steps.len() - half);
+    let [_, tally] = run(policy.as_mut(), &demand.steps, half, world, Some(&mut trail));
+    Ran { tally, setting, trail }
 }
 
 fn setting(name: PolicyName, world: &World) -> String {

@@ -3,7 +3,7 @@
 use super::policy::{DEFAULT_STABILIZATION, hpa};
 use super::report::{EqualCost, Frontier};
 use super::trace::Demand;
-use super::{Optimum, Tally, World, run};
+use super::{Optimum, PolicyName, Tally, World, run};
 
 /// Targets and stabilizations, in steps, among which a tuned HPA is chosen.
 const TARGETS: [f64; 15] = [0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95, 1.00];
@@ -31,9 +31,18 @@ impl Reactives {
         Self(all.collect())
     }
 
+    /// What is chosen for a policy that is an HPA tuned: on the past, or with hindsight.
+    pub(super) fn chosen(&self, name: PolicyName, budget: f64) -> Option<(f64, u32)> {
+        match name {
+            PolicyName::HpaTuned => self.cheapest(budget, |[before, _]| before),
+            PolicyName::HpaHindsight => self.cheapest(budget, |[_, after]| after),
+            _ => None,
+        }
+    }
+
     /// Target and stabilization of the cheapest that held the budget on the half that is judged, or else of the one that
     /// failed least.
-    pub(super) fn cheapest(&self, budget: f64, judged: impl Fn(&[Tally; 2]) -> &Tally) -> Option<(f64, u32)> {
+    fn cheapest(&self, budget: f64, judged: impl Fn(&[Tally; 2]) -> &Tally) -> Option<(f64, u32)> {
         let holds = |one: &&One| judged(&one.halves).failed_share() <= budget;
         let cost = |one: &&One| judged(&one.halves).cost;
         let failed = |one: &&One| judged(&one.halves).failed;
