@@ -16,7 +16,7 @@ const BLIND_STEPS: i64 = 5;
 /// Milliseconds without a sample that never are blindness, however short a step is.
 const BLIND_MS: i64 = 120_000;
 /// First byte of a stored state.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A streaming forecaster of one series, for a few stretches ahead.
 #[doc(alias = "PredictiveScaler")]

@@ -72,7 +72,7 @@ pub(crate) struct Head {
     pub(crate) stretch: Stretch,
     regression: Regression,
     losses: [f32; EXPERTS],
-    corrections: [f64; CORRECTED],
+    corrections: [f32; CORRECTED],
     pending: VecDeque<Pending>,
     /// Mean error over the [`SPANS`], and relative to the level.
     errors: [f64; 3],
@@ -84,6 +84,8 @@ pub(crate) struct Head {
     pub(crate) record: Record,
     centre: f64,
     scale: f64,
+    /// How many times the trend its middle is away.
+    reach: f64,
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seven digits are finer than any load is measured")]
@@ -108,16 +110,18 @@ impl Head {
             record: Record::default(),
             centre: 0.0,
             scale: 1.0,
+            reach: Level::reach(stretch.middle()),
         }
     }
 
     /// Whether a stored one keeps its rules.
     pub(crate) fn is_sound(&self) -> bool {
-        let numbers = [self.relative, self.factor, self.centre, self.scale];
+        let numbers = [self.relative, self.factor, self.centre, self.scale, self.reach];
         self.stretch.is_sound()
             && self.regression.is_sound()
             && self.losses.iter().all(|loss| loss.is_finite())
-            && self.corrections.iter().chain(&self.errors).chain(&self.powers).chain(&numbers).all(|n| n.is_finite())
+            && self.corrections.iter().all(|correction| correction.is_finite())
+            && self.errors.iter().chain(&self.powers).chain(&numbers).all(|n| n.is_finite())
             && self.scale > 0.0
             && self.pending.len() <= PENDING_MAX as usize + 1
             && self.pending.iter().all(|pending| pending.at.unsigned_abs() < 1 << 50)
@@ -170,7 +174,7 @@ impl Head {
             if opinion.is_nan() {
                 continue;
             }
-            *correction += 0.01 * middle * if truth > wide(opinion) { 1.0 } else { -1.0 };
+            *correction += narrow(0.01 * middle * if truth > wide(opinion) { 1.0 } else { -1.0 });
         }
         let features = pending.features.map(f64::from);
         let norm = wide(pending.norm);
@@ -243,7 +247,7 @@ impl Head {
             last,
             fast,
             slower,
-            level.trended(self.stretch.middle()),
+            level.trended(self.reach),
             or_silent(seasonal.yesterday.map(|change| last + change)),
             or_silent(seasonal.mean.map(scaled)),
             or_silent(seasonal.mean.map(|(_, then)| then)),
@@ -251,7 +255,7 @@ impl Head {
         ]
         .map(|opinion| level.limit(opinion));
         for (opinion, correction) in opinions.iter_mut().zip(self.corrections) {
-            *opinion += correction;
+            *opinion += f64::from(correction);
         }
         opinions
     }

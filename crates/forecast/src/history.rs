@@ -111,7 +111,7 @@ impl History {
         if slot > newest || slot <= newest - remembered(self.season) {
             return None;
         }
-        let value = bf16::from_bits(*self.slots.get(usize::try_from(place).ok()?)?).to_f64();
-        (!value.is_nan()).then_some(value)
+        let value = bf16::from_bits(*self.slots.get(usize::try_from(place).ok()?)?).to_f32();
+        (!value.is_nan()).then_some(f64::from(value))
     }
 }

@@ -7,7 +7,7 @@ const SHARES: [f64; 4] = [0.5, 0.15, 0.04, 0.01];
 /// Share of the newest value in the long mean, once many are known.
 const LONG: f64 = 0.0003;
 /// How much of a trend is left after a step.
-pub(crate) const DAMPING: f64 = 0.95;
+const DAMPING: f64 = 0.95;
 /// A series may leave the range of its past by this share of it.
 const BEYOND: f64 = 0.3;
 
@@ -84,9 +84,14 @@ impl Level {
         0.05 * self.mean + self.moves.last().copied().unwrap_or(0.0) + 1e-9
     }
 
-    /// The level with its damped trend, `steps` on.
-    pub(crate) fn trended(&self, steps: f64) -> f64 {
-        self.smooth + self.trend * DAMPING * (1.0 - libm::pow(DAMPING, steps)) / (1.0 - DAMPING)
+    /// How many times its damped trend a series goes in so many steps.
+    pub(crate) fn reach(steps: f64) -> f64 {
+        DAMPING * (1.0 - libm::pow(DAMPING, steps)) / (1.0 - DAMPING)
+    }
+
+    /// The level with its trend, where it has gone this many times.
+    pub(crate) fn trended(&self, reach: f64) -> f64 {
+        self.smooth + self.trend * reach
     }
 
     /// Keeps an opinion inside what the series has ever done, and a little more.
