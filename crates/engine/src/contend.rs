@@ -23,7 +23,7 @@ fn steps(delay: Span) -> u32 {
 
 /// What a contest asks of a forecaster.
 pub(crate) fn stretches(settings: Settings, delay: Span) -> [Stretch; 2] {
-    contest::stretches(settings, steps(delay))
+    contest::stretches(settings, steps(delay), 0)
 }
 
 /// Shows a contest what was measured, and takes its choice; where nothing whole was measured for a moment, its last one.
@@ -44,6 +44,8 @@ pub(crate) fn contend(
     let terms = Terms {
         budget: (1.0 - spec.objective.availability.as_f64()).max(BUDGET_MIN),
         delay: steps(delay),
+        // The clock of a sample says when a source answered, not how old what it averages is.
+        lag: 0,
         min: spec.bounds.floor().get().max(1),
         max: spec.bounds.ceiling().get(),
     };

@@ -17,6 +17,8 @@ mod hpa;
 mod pool;
 mod price;
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 use tenantry_forecast::{Forecast, Settings, Stretch};
 
@@ -58,10 +60,20 @@ pub struct Terms {
     pub budget: f64,
     /// Start-up delay, in steps of 15 s.
     pub delay: u32,
+    /// Steps between what is measured and when it is seen, beyond the one that it is measured in.
+    pub lag: u32,
     /// Least replicas.
     pub min: u32,
     /// Most replicas.
     pub max: u32,
+}
+
+impl Terms {
+    /// The start-up delay as the shadows know it. They live as far in the past as what is seen, so what is started now
+    /// serves later for them.
+    const fn shadows(&self) -> u32 {
+        self.delay.saturating_add(self.lag)
+    }
 }
 
 /// What is known at a step. Demand is in replicas: load over what a ready replica carries.
@@ -109,8 +121,8 @@ pub struct Contest {
     /// What really happened.
     real: Account,
     mean: f64,
-    /// Replicas that served since the last step.
-    served: Option<u32>,
+    /// Replicas that served in the last steps, the newest last: as many as it takes until their load is seen.
+    served: VecDeque<u32>,
 }
 
 impl Contest {
@@ -118,7 +130,7 @@ impl Contest {
     #[must_use]
     pub fn new(terms: Terms, size: u32) -> Self {
         let candidates: Vec<Candidate> =
-            Rule::all().map(|rule| Candidate::new(rule, Pool::new(size.max(1), terms.delay))).collect();
+            Rule::all().map(|rule| Candidate::new(rule, Pool::new(size.max(1), terms.shadows()))).collect();
         let yardstick = candidates.iter().position(|candidate| candidate.rule() == DEFAULT).unwrap_or(0);
         Self {
             terms,
@@ -129,7 +141,7 @@ impl Contest {
             books: Books::default(),
             real: Account::default(),
             mean: 0.0,
-            served: None,
+            served: VecDeque::new(),
         }
     }
 
@@ -141,9 +153,9 @@ impl Contest {
 
     /// Goes on with other terms. With another start-up delay, replicas that start in the shadows start anew.
     pub fn adopt(&mut self, terms: Terms) {
-        if terms.delay != self.terms.delay {
+        if terms.shadows() != self.terms.shadows() {
             for candidate in &mut self.candidates {
-                candidate.restart(terms.delay);
+                candidate.restart(terms.shadows());
             }
         }
         self.terms = terms;
@@ -169,7 +181,7 @@ impl Contest {
             None => (size, DEFAULT, 0.0),
         };
         self.real.turn(i64::from(replicas) - i64::from(size), &self.books);
-        self.served = Some(pool.ready().min(replicas));
+        self.served.push_back(pool.ready().min(replicas));
         Choice { replicas, rule, would_fail: self.books.share(failed), failed: self.books.share(self.real.failed) }
     }
 
@@ -178,7 +190,10 @@ impl Contest {
         let steps = self.steps as f64 + 1.0;
         self.mean += (demand - self.mean) * (1.0 / steps).max(1.0 / 20_000.0);
         self.books.pass(demand);
-        if let Some(served) = self.served {
+        let seen = self.served.len() > self.terms.lag as usize;
+        if let Some(served) = seen.then(|| self.served.pop_front()).flatten() {
+            // Where it is seen sooner now than before, what lies between is passed over.
+            self.served.drain(..self.served.len() - self.terms.lag as usize);
             self.real.book(f64::from(served), f64::from(served), demand, &self.books);
         }
         for candidate in &mut self.candidates {
@@ -219,12 +234,14 @@ impl Contest {
     }
 }
 
-/// The stretches that a forecaster must be asked for, in the order of [`Expected`], for a start-up delay in steps of 15 s.
+/// The stretches that a forecaster must be asked for, in the order of [`Expected`], counted from what was measured last,
+/// for a start-up delay and a lag in steps of 15 s.
 #[must_use]
-pub fn stretches(settings: Settings, delay: u32) -> [Stretch; 2] {
+pub fn stretches(settings: Settings, delay: u32, lag: u32) -> [Stretch; 2] {
     let step = STEP.as_millis_i64();
-    let serves = (i64::from(delay) + 1).saturating_mul(step);
-    [settings.stretch(serves, step), settings.stretch(step, serves)]
+    let steps = |count: u32| i64::from(count).saturating_mul(step);
+    let next = steps(lag) + step;
+    [settings.stretch(steps(delay) + next, step), settings.stretch(next, steps(delay) + step)]
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! The world has steps of 15 s. Between samples of a trace the load is interpolated, with a seeded fluctuation. A ready
 //! replica carries its capacity; a started one is paid for at once and serves after the start-up delay; one that is
-//! taken away goes at once. Policies see the load of the step before (a scrape of 15 s), and decide at every step. A
+//! taken away goes at once. Policies see the load as it was a scrape delay before, and decide at every step. A
 //! request is outside the objective when the load of its step is over what the ready replicas carry: in a shortage a
 //! queue forms before all of them. What is not served is not carried on into later steps.
 //!
@@ -18,6 +18,8 @@ mod report;
 mod score;
 mod trace;
 mod trail;
+
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use tenantry_planner::contest::Pool;
@@ -44,6 +46,10 @@ pub(crate) const DAY: usize = 5760;
 pub struct World {
     /// Seconds until a started replica serves.
     pub startup_delay_secs: u32,
+    /// Seconds until what is measured is seen.
+    pub scrape_delay_secs: u32,
+    /// Seconds whose mean load is one measurement.
+    pub metric_window_secs: u32,
     /// Load that a ready replica carries; without it, such that the trace's 99.9 % quantile needs 30 replicas.
     pub replica_capacity: Option<f64>,
     /// Share of requests that may be outside the objective.
@@ -66,6 +72,8 @@ impl Default for World {
     fn default() -> Self {
         Self {
             startup_delay_secs: 60,
+            scrape_delay_secs: STEP_SECS,
+            metric_window_secs: STEP_SECS,
             replica_capacity: None,
             error_budget: 0.01,
             hpa_target: 0.7,
@@ -85,6 +93,16 @@ impl World {
         self.startup_delay_secs.div_ceil(STEP_SECS)
     }
 
+    /// Steps until what is measured is seen, at least one.
+    fn scrape_delay(&self) -> u32 {
+        self.scrape_delay_secs.div_ceil(STEP_SECS).max(1)
+    }
+
+    /// Steps of a measurement, at least one.
+    fn metric_window(&self) -> u32 {
+        self.metric_window_secs.div_ceil(STEP_SECS).max(1)
+    }
+
     /// Every assumption, in words.
     #[must_use]
     pub fn assumptions(&self) -> Vec<String> {
@@ -98,7 +116,9 @@ impl World {
         };
         vec![
             format!(
-                "the world has steps of {STEP_SECS} s; a policy sees the load of the step before and decides in each"
+                "the world has steps of {STEP_SECS} s; a policy decides in each, and sees the load as it was {} s before, the mean of {} s",
+                self.scrape_delay() * STEP_SECS,
+                self.metric_window() * STEP_SECS
             ),
             format!(
                 "load {between}, times a fluctuation of {:.1} % (one standard deviation, half of it carried from a step to the next, seed {})",
@@ -135,12 +155,12 @@ pub(crate) fn run(
     let mut pool = Pool::new(bounded(world, policy::whole(first) + 1), world.delay());
     let mut tallies = [Tally::default(), Tally::default()];
     let [before, after] = &mut tallies;
-    let mut seen = first;
+    let mut scrape = Scrape::new(world, first);
     for (step, load) in demand.iter().enumerate() {
         pool.pass();
         let size = pool.size();
         if step > 0 {
-            pool.resize(bounded(world, policy.size(step, seen, &pool)));
+            pool.resize(bounded(world, policy.size(step, scrape.seen(), &pool)));
         }
         let change = i64::from(pool.size()) - i64::from(size);
         let tally = if step < half { &mut *before } else { &mut *after };
@@ -150,9 +170,32 @@ pub(crate) fn run(
         {
             trail.band.extend(policy.band(step));
         }
-        seen = *load;
+        scrape.measure(*load);
     }
     tallies
+}
+
+/// What is seen of the load: later than it is measured, and averaged.
+struct Scrape {
+    /// The loads of the last steps, the newest last.
+    loads: VecDeque<f64>,
+    window: usize,
+}
+
+impl Scrape {
+    fn new(world: &World, first: f64) -> Self {
+        let (delay, window) = (world.scrape_delay() as usize, world.metric_window() as usize);
+        Self { loads: std::iter::repeat_n(first, delay + window - 1).collect(), window }
+    }
+
+    fn measure(&mut self, load: f64) {
+        self.loads.pop_front();
+        self.loads.push_back(load);
+    }
+
+    fn seen(&self) -> f64 {
+        self.loads.iter().take(self.window).sum::<f64>() / self.window as f64
+    }
 }
 
 fn bounded(world: &World, size: u32) -> u32 {

@@ -60,6 +60,12 @@ pub(crate) struct Backtest {
     /// How long a started replica takes to serve
     #[arg(long, value_name = "SPAN", default_value = "60s")]
     startup_delay: Span,
+    /// How long it takes until what is measured is seen
+    #[arg(long, value_name = "SPAN", default_value = "15s")]
+    scrape_delay: Span,
+    /// What one measurement is the mean of: Kubernetes' own metrics have 15s, `rate(...[1m])` 60s
+    #[arg(long, value_name = "SPAN", default_value = "15s")]
+    metric_window: Span,
     /// Load that a ready replica carries at the service level; `auto` has 30 replicas carry the 99.9 % quantile
     #[arg(long, value_name = "LOAD|auto", default_value = "auto", value_parser = capacity)]
     replica_capacity: Capacity,
@@ -136,10 +142,17 @@ pub(crate) async fn run(common: &Common, asked: Backtest) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
+/// A span of the world in seconds; none of them is longer than an hour.
+fn seconds(flag: &str, span: Span) -> anyhow::Result<u32> {
+    let seconds = u32::try_from(span.as_millis().div_ceil(1000)).ok().filter(|seconds| *seconds <= 3600);
+    seconds.with_context(|| format!("{flag} is {span}: it must be an hour or less"))
+}
+
 fn world(asked: &Backtest) -> anyhow::Result<World> {
     let mut world = World {
-        startup_delay_secs: u32::try_from(asked.startup_delay.as_millis() / 1000)
-            .context("the start-up delay is too long")?,
+        startup_delay_secs: seconds("--startup-delay", asked.startup_delay)?,
+        scrape_delay_secs: seconds("--scrape-delay", asked.scrape_delay)?,
+        metric_window_secs: seconds("--metric-window", asked.metric_window)?,
         replica_capacity: asked.replica_capacity.0,
         error_budget: asked.error_budget,
         between: asked.between,

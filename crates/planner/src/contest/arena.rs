@@ -12,7 +12,7 @@ pub const STEP: Span = Span::from_secs(15);
 /// Most steps that are made up for at once; after a longer gap the contest goes on from where it was.
 const CATCH_UP: u64 = 8;
 /// Version of the kept state.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The contest of one signal of a workload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -69,7 +69,7 @@ proptest! {
 
 #[test]
 fn a_kept_contest_goes_on_where_it_was() {
-    let terms = Terms { budget: 0.01, delay: 4, min: 1, max: 50 };
+    let terms = Terms { budget: 0.01, delay: 4, lag: 0, min: 1, max: 50 };
     let now = crate::testing::NOW;
     let sight = |demand| Sight { demand, expected: None };
     let mut one = Arena::new(terms, 5, now);
@@ -84,7 +84,7 @@ fn a_kept_contest_goes_on_where_it_was() {
         two.step(terms, &sight(8.0), &Pool::new(9, 4), later)
     );
     assert!(matches!(Arena::from_bytes(&[9]), Err(ArenaError::Version { found: 9 })));
-    assert!(matches!(Arena::from_bytes(&[1, 200]), Err(ArenaError::Damaged(_))));
+    assert!(matches!(Arena::from_bytes(&[2, 200]), Err(ArenaError::Damaged(_))));
     assert!(matches!(Arena::from_bytes(&[]), Err(ArenaError::Damaged(_))));
 }
 
@@ -105,7 +105,7 @@ fn a_workload_without_load_sleeps_whatever_the_contest_keeps() {
 
 #[test]
 fn a_clock_put_back_does_not_hold_a_contest_up() {
-    let terms = Terms { budget: 0.01, delay: 4, min: 1, max: 50 };
+    let terms = Terms { budget: 0.01, delay: 4, lag: 0, min: 1, max: 50 };
     let mut arena = Arena::new(terms, 2, crate::testing::NOW);
     let mut at = |secs: u64, demand: f64| {
         let now = crate::testing::NOW + Span::from_secs(secs);
@@ -122,7 +122,7 @@ fn a_clock_put_back_does_not_hold_a_contest_up() {
 #[test]
 fn a_thousand_replicas_are_looked_at_in_strides() {
     let settings = Settings::new(15_000, None).unwrap();
-    let mut model = tenantry_forecast::Forecaster::new(settings, &stretches(settings, 4));
+    let mut model = tenantry_forecast::Forecaster::new(settings, &stretches(settings, 4, 0));
     let mut chance = 12_345_u64;
     let mut now = 0;
     for _ in 0..2000 {

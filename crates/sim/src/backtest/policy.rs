@@ -30,21 +30,26 @@ const BAND: (f64, f64) = (0.05, 0.99);
 struct Tenantry {
     forecaster: Forecaster,
     contest: Contest,
+    /// Steps until what is measured is seen.
+    scrape_delay: i64,
 }
 
 impl Tenantry {
     fn new(world: &World, size: u32) -> Option<Self> {
         let step_ms = i64::from(STEP_SECS) * 1000;
         let settings = Settings::new(step_ms, None).ok()?;
-        let stretches = tenantry_planner::contest::stretches(settings, world.delay());
+        let lag = world.scrape_delay() - 1;
+        let stretches = tenantry_planner::contest::stretches(settings, world.delay(), lag);
         let terms = Terms {
             budget: world.error_budget,
             delay: world.delay(),
+            lag,
             min: world.min_replicas,
             max: world.max_replicas,
         };
         let contest = Contest::new(terms, size);
-        Some(Self { forecaster: Forecaster::new(settings, &stretches), contest })
+        let scrape_delay = i64::from(world.scrape_delay());
+        Some(Self { forecaster: Forecaster::new(settings, &stretches), contest, scrape_delay })
     }
 }
 
@@ -52,7 +57,7 @@ impl Policy for Tenantry {
     fn size(&mut self, step: usize, seen: f64, pool: &Pool) -> u32 {
         let step_ms = i64::from(STEP_SECS) * 1000;
         let now = i64::try_from(step).unwrap_or(0) * step_ms;
-        self.forecaster.observe(now - step_ms, seen, now);
+        self.forecaster.observe(now - self.scrape_delay * step_ms, seen, now);
         self.forecaster.advance(now);
         let expected = self.forecaster.expect(0, now).zip(self.forecaster.expect(1, now));
         let expected = expected.map(|(ready, soon)| Expected { capacity: 1.0, ready, soon });

@@ -63,6 +63,35 @@ fn no_policy_sees_the_future_but_those_that_say_so() {
 }
 
 #[test]
+fn what_is_seen_is_as_old_and_as_blunt_as_the_world_says() {
+    struct Sees(Vec<f64>);
+    impl Policy for Sees {
+        fn size(&mut self, _: usize, seen: f64, _: &Pool) -> u32 {
+            self.0.push(seen);
+            1
+        }
+    }
+    let see = |scrape_delay_secs, metric_window_secs| {
+        let mut sees = Sees(Vec::new());
+        let world = World { scrape_delay_secs, metric_window_secs, ..World::default() };
+        run(&mut sees, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0], 3, &world, None);
+        sees.0
+    };
+    assert_eq!(see(15, 15), [1.0, 2.0, 4.0, 8.0, 16.0]);
+    assert_eq!(see(0, 0), see(15, 15));
+    assert_eq!(see(45, 15), [1.0, 1.0, 1.0, 2.0, 4.0]);
+    assert_eq!(see(16, 30), [1.0, 1.0, 1.5, 3.0, 6.0]);
+}
+
+#[test]
+fn a_budget_is_held_although_load_is_seen_late() {
+    let world = World { scrape_delay_secs: 60, ..World::default() };
+    let rows = replay(&trace(8, 5), &world, &[PolicyName::Tenantry]).unwrap().rows;
+    let share = rows[0].figures.violating_request_share;
+    assert!(share <= world.error_budget, "{share}");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_report() {
     let run = || replay(&trace(4, 3), &World::default(), &PolicyName::ALL).unwrap();
     assert_eq!(run(), run());
