@@ -128,6 +128,9 @@ pub enum Source {
         would_fail_ppm: u32,
         /// Requests that were really failed, in a million.
         failed_ppm: u32,
+        /// Whether load has left what was expected of it, so that its rise is followed.
+        #[serde(default)]
+        burst: bool,
     },
     /// A schedule's floor.
     Schedule(String),

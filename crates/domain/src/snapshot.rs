@@ -127,6 +127,9 @@ pub struct Choice {
     pub would_fail_ppm: u32,
     /// Requests that were really failed, in a million.
     pub failed_ppm: u32,
+    /// Whether load has left what was expected of it, so that its rise is followed.
+    #[serde(default)]
+    pub burst: bool,
 }
 
 /// A past recommendation, before stabilization.

@@ -65,6 +65,7 @@ fn told(signal: &SignalSpec, choice: contest::Choice) -> Choice {
         rule: choice.rule.to_string(),
         would_fail_ppm: ppm(choice.would_fail),
         failed_ppm: ppm(choice.failed),
+        burst: choice.burst,
     }
 }
 

@@ -5,13 +5,15 @@
 //! their start-up delay, and an account: what it would have cost, which requests it would have failed, how often it
 //! would have turned. In charge is the cheapest that holds the error budget, where turning more often than HPA has a
 //! price too; how much of the budget may be planned with depends on what was really spent. So smooth load is served as
-//! a well-tuned HPA would serve it, and spiky load gets what its budget needs.
+//! a well-tuned HPA would serve it, and spiky load gets what its budget needs. Where load leaves what was expected of it,
+//! our rules follow its rise until what they start serves.
 //!
 //! INVARIANT(floor): no rule of ours asks for less than the demand that is measured now.
 //! INVARIANT(past): a choice depends on nothing after the last observation.
 
 mod account;
 mod arena;
+mod burst;
 mod candidate;
 mod hpa;
 mod pool;
@@ -24,6 +26,7 @@ use tenantry_forecast::{Forecast, Settings, Stretch};
 
 use account::{Account, Books};
 pub use arena::{Arena, ArenaError, STEP};
+use burst::Burst;
 pub use candidate::Rule;
 use candidate::{Candidate, DEFAULT, Table};
 pub use hpa::ceil as whole;
@@ -107,6 +110,8 @@ pub struct Choice {
     pub would_fail: f64,
     /// Share of requests that were really failed in the days before.
     pub failed: f64,
+    /// Whether load has left what was expected of it.
+    pub burst: bool,
 }
 
 /// The contest for one workload.
@@ -123,6 +128,7 @@ pub struct Contest {
     mean: f64,
     /// Replicas that served in the last steps, the newest last: as many as it takes until their load is seen.
     served: VecDeque<u32>,
+    burst: Burst,
 }
 
 impl Contest {
@@ -142,6 +148,7 @@ impl Contest {
             real: Account::default(),
             mean: 0.0,
             served: VecDeque::new(),
+            burst: Burst::default(),
         }
     }
 
@@ -166,7 +173,8 @@ impl Contest {
     pub fn step(&mut self, sight: &Sight<'_>, pool: &Pool) -> Choice {
         self.account(sight.demand);
         self.steps += 1;
-        let table = Table::of(sight, self.mean.max(0.5));
+        let burst = self.burst.look(sight, self.terms.shadows());
+        let table = Table::of(sight, burst, self.mean.max(0.5));
         let (least, most) = (self.terms.min, self.terms.max.max(self.terms.min));
         for candidate in &mut self.candidates {
             candidate.step(&table, self.steps, (least, most), &self.books);
@@ -182,7 +190,8 @@ impl Contest {
         };
         self.real.turn(i64::from(replicas) - i64::from(size), &self.books);
         self.served.push_back(pool.ready().min(replicas));
-        Choice { replicas, rule, would_fail: self.books.share(failed), failed: self.books.share(self.real.failed) }
+        let (would_fail, failed) = (self.books.share(failed), self.books.share(self.real.failed));
+        Choice { replicas, rule, would_fail, failed, burst: burst.is_some() }
     }
 
     /// Books the step that ended on every account.

@@ -65,11 +65,12 @@ fn considered(candidate: &Candidate) -> String {
         Source::Forecast { signal, quantile, value } => {
             format!("for {signal} reaching {value} (quantile {})", quantile.as_f64())
         }
-        Source::Contest { signal, rule, would_fail_ppm, failed_ppm } => format!(
+        Source::Contest { signal, rule, would_fail_ppm, failed_ppm, burst } => format!(
             "for {signal} by the policy that is cheapest within the error budget: {rule}; in the days before it would have \
-             failed {} of requests, and {} were",
+             failed {} of requests, and {} were{}",
             percent(*would_fail_ppm),
-            percent(*failed_ppm)
+            percent(*failed_ppm),
+            if *burst { "; load has left what was expected of it, so its rise is followed" } else { "" }
         ),
         Source::Schedule(name) => format!("for schedule `{name}`"),
         Source::Fixed => "as the declared size".to_owned(),

@@ -208,8 +208,8 @@ fn chosen(spec: &WorkloadSpec, snapshot: &Snapshot, view: &View<'_>) -> Option<C
     }
     let choice = snapshot.choices.iter().find(|choice| choice.signal == view.spec.name)?;
     let needed = whole(view.total()?.as_f64() / carried(view.spec, snapshot)?);
-    let Choice { signal, rule, would_fail_ppm, failed_ppm, replicas } = choice.clone();
-    let source = Source::Contest { signal, rule, would_fail_ppm, failed_ppm };
+    let Choice { signal, rule, would_fail_ppm, failed_ppm, burst, replicas } = choice.clone();
+    let source = Source::Contest { signal, rule, would_fail_ppm, failed_ppm, burst };
     Some(Candidate { source, replicas: replicas.max(Replicas::new(needed)), used: true })
 }
 

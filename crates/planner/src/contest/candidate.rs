@@ -168,13 +168,15 @@ fn best(forecast: &Forecast<'_>, capacity: f64, mean: f64) -> [u32; PRICES.len()
 pub(super) struct Table {
     demand: f64,
     floor: u32,
+    burst: bool,
     /// For each price, the size to start replicas for, and the size to keep.
     sizes: Option<[(u32, u32); PRICES.len()]>,
 }
 
 impl Table {
-    pub(super) fn of(sight: &Sight<'_>, mean: f64) -> Self {
-        let floor = hpa::ceil(sight.demand).max(1);
+    /// From what is seen, in a burst the demand to be ready for, and the mean demand.
+    pub(super) fn of(sight: &Sight<'_>, burst: Option<f64>, mean: f64) -> Self {
+        let floor = hpa::ceil(burst.map_or(sight.demand, |ahead| ahead.max(sight.demand))).max(1);
         let sizes = sight.expected.map(|expected| {
             let Expected { capacity, ready, soon } = expected;
             let best = |forecast| best(&forecast, capacity, mean);
@@ -185,7 +187,7 @@ impl Table {
             }
             sizes
         });
-        Self { demand: sight.demand, floor, sizes }
+        Self { demand: sight.demand, floor, burst: burst.is_some(), sizes }
     }
 
     /// The size to start replicas for at a price.
@@ -213,7 +215,7 @@ impl Table {
         };
         let want = (*ready).max(self.floor);
         let keep = (*keep).max(want);
-        if keep >= size {
+        if keep >= size || self.burst {
             *idle = 0.0;
             return want.max(size);
         }

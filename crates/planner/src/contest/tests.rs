@@ -90,7 +90,14 @@ fn a_kept_contest_goes_on_where_it_was() {
 
 fn choice(asked: &tenantry_domain::spec::WorkloadSpec, replicas: u32) -> Choice {
     let signal = asked.signals[0].name.clone();
-    Choice { signal, replicas: Replicas::new(replicas), rule: "any".into(), would_fail_ppm: 0, failed_ppm: 0 }
+    Choice {
+        signal,
+        replicas: Replicas::new(replicas),
+        rule: "any".into(),
+        would_fail_ppm: 0,
+        failed_ppm: 0,
+        burst: false,
+    }
 }
 
 #[test]
@@ -134,9 +141,31 @@ fn a_thousand_replicas_are_looked_at_in_strides() {
     }
     let (ready, soon) = (model.expect(0, now).unwrap(), model.expect(1, now).unwrap());
     let sight = Sight { demand: 1500.0, expected: Some(Expected { capacity: 1.0, ready, soon }) };
-    let table = Table::of(&sight, 1500.0);
+    let table = Table::of(&sight, None, 1500.0);
     let asked = |price: f64| table.starts(price).unwrap();
     assert!(asked(1.0) < asked(1024.0));
     // Uniform from 1000 to 2000: a dear shortage buys nearly all of it, which is more than can be looked at one by one.
     assert!((1900..2300).contains(&asked(1024.0)), "{}", asked(1024.0));
+}
+
+#[test]
+fn a_burst_is_followed_ahead_of_what_is_measured_and_ends() {
+    let settings = Settings::new(15_000, None).unwrap();
+    let mut model = tenantry_forecast::Forecaster::new(settings, &stretches(settings, 4, 0));
+    let mut burst = super::burst::Burst::default();
+    let mut look = |step: i64, demand: f64| {
+        let now = (step + 1) * 15_000;
+        model.observe(step * 15_000, demand, now);
+        model.advance(now);
+        let expected = model.expect(0, now).zip(model.expect(1, now));
+        let expected = expected.map(|(ready, soon)| Expected { capacity: 1.0, ready, soon });
+        burst.look(&Sight { demand, expected }, 4)
+    };
+    let calm = |step: i64| 20.0 + (step * 7919 % 97) as f64 / 97.0;
+    let false_alarms = (0..3000).filter(|step| look(*step, calm(*step)).is_some()).count();
+    assert!(false_alarms < 150, "{false_alarms} of 3000 calm steps");
+    let followed = look(3000, 40.0).unwrap();
+    assert!(followed > 100.0, "a rise of 20 in a step is {followed} in five");
+    let after = (3001..3040).position(|step| look(step, calm(step)).is_none());
+    assert!(after.is_some_and(|steps| steps >= 4), "{after:?}");
 }
