@@ -13,6 +13,7 @@ mod bed;
 mod cli;
 mod folder;
 mod forecast;
+mod hpa;
 mod listed;
 mod proof;
 mod tenantry;
