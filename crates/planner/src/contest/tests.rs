@@ -39,7 +39,7 @@ fn agree<L>(
         snapshot.memory = memory;
         let planned = plan(asked, &snapshot);
         memory = planned.memory;
-        let ours = lean.size(step as u64, demand, &pool);
+        let ours = lean.size(step as u64, demand, &pool).min(10_000);
         let theirs = match planned.plan.action {
             Action::Scale { from, to } => {
                 memory.events.push(ScaleEvent { at: snapshot.now, from, to });

@@ -138,7 +138,8 @@ fn snapshot(case: &Case, look: &Look, first: i64, memory: Memory) -> Snapshot {
 fn lean(case: &Case) -> Option<(Hpa, u32)> {
     let metric = match case.kind {
         Kind::External if case.targets.len() == 1 => Metric::External,
-        Kind::CpuUtilization | Kind::CpuValue if case.measured => Metric::Pods,
+        Kind::CpuUtilization if case.measured => Metric::Utilization,
+        Kind::CpuValue => Metric::Pods,
         _ => return None,
     };
     let share = if case.kind == Kind::CpuUtilization { case.targets[0] as f64 / 100.0 } else { 0.7 };
@@ -147,7 +148,7 @@ fn lean(case: &Case) -> Option<(Hpa, u32)> {
             let steps = u32::try_from(secs / SPEED).unwrap();
             Some((Hpa::new(share, steps, metric), steps))
         }
-        Rules::None => Some((Hpa::new(share, 20, metric), 20)),
+        Rules::None => Some((Hpa::usual(share, metric), 20)),
         Rules::Other(_) => None,
     }
 }
