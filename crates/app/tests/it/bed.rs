@@ -30,7 +30,8 @@ impl TestBed {
     pub(crate) fn start_with(test: &str, spared: &[&str], settings: &[&str]) -> Option<Self> {
         let check = Command::new(script()).arg("check").output().unwrap();
         let missing = String::from_utf8_lossy(&check.stdout).into_owned();
-        let needed: Vec<&str> = missing.lines().filter(|line| !spared.iter().any(|spared| line.starts_with(spared))).collect();
+        let needed: Vec<&str> =
+            missing.lines().filter(|line| !spared.iter().any(|spared| line.starts_with(spared))).collect();
         if !needed.is_empty() {
             assert!(std::env::var_os("TENANTRY_REQUIRE_ALL").is_none(), "missing: {missing}");
             eprintln!("skipped: {test} needs {}", needed.join("; "));

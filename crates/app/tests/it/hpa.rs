@@ -65,7 +65,8 @@ async fn register(client: &Client, port: u16) {
 
     let services: Api<Service> = Api::namespaced(client.clone(), "default");
     // A name that resolves to loopback, as endpoints may not be loopback addresses.
-    let service = json!({ "metadata": { "name": "metrics" }, "spec": { "type": "ExternalName", "externalName": "localhost" } });
+    let service =
+        json!({ "metadata": { "name": "metrics" }, "spec": { "type": "ExternalName", "externalName": "localhost" } });
     services.create(&PostParams::default(), &serde_json::from_value(service).unwrap()).await.unwrap();
     for group in ["metrics.k8s.io", "external.metrics.k8s.io"] {
         let service: APIService = serde_json::from_value(json!({
@@ -84,7 +85,10 @@ fn told(all: &[(String, Compared)]) -> bool {
     eprintln!("case                      steps  changes  lean's steps  clock  edge  unexplained");
     for (name, one) in all {
         let (late, edges, wrong) = (one.late.len(), one.edges.len(), one.wrong.len());
-        eprintln!("{name:<25} {:>5}  {:>7}  {:>12}  {late:>5}  {edges:>4}  {wrong:>11}", one.steps, one.changes, one.lean);
+        eprintln!(
+            "{name:<25} {:>5}  {:>7}  {:>12}  {late:>5}  {edges:>4}  {wrong:>11}",
+            one.steps, one.changes, one.lean
+        );
     }
     eprintln!(
         "compared with the real autoscaler: {} steps of the planner, {} of the lean form, {} of which changed the size;",

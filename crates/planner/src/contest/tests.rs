@@ -39,7 +39,7 @@ fn agree<L>(
         snapshot.memory = memory;
         let planned = plan(asked, &snapshot);
         memory = planned.memory;
-        let ours = lean.size(step as u64, demand, &pool).min(10_000);
+        let ours = lean.size(step as u64, demand, &pool).min(asked.bounds.ceiling().get());
         let theirs = match planned.plan.action {
             Action::Scale { from, to } => {
                 memory.events.push(ScaleEvent { at: snapshot.now, from, to });
@@ -54,8 +54,8 @@ fn agree<L>(
 }
 
 /// Rules of both ways that HPA has: with a `behavior`, and without one.
-fn both(mut asked: WorkloadSpec, target: f64, metric: Metric) -> [(WorkloadSpec, Hpa); 2] {
-    asked.bounds = bounds(1, 10_000);
+fn both(mut asked: WorkloadSpec, target: f64, metric: Metric, most: u32) -> [(WorkloadSpec, Hpa); 2] {
+    asked.bounds = bounds(1, most);
     let mut behaves = asked.clone();
     behaves.behavior = Some(Behavior::default());
     [(asked, Hpa::usual(target, metric)), (behaves, Hpa::new(target, 20, metric))]
@@ -67,7 +67,7 @@ proptest! {
     /// The few operations of a shadow are HPA's, as the planner has it; tenths of a replica lie on every edge.
     #[test]
     fn the_lean_hpa_is_the_planners(tenths in proptest::collection::vec(1_i64..600, 1..120), first in 1_u32..60, odd in 0_i64..2) {
-        for (asked, lean) in both(spec(vec![rate(7)]), 0.7, Metric::External) {
+        for (asked, lean) in both(spec(vec![rate(7)]), 0.7, Metric::External, 10_000) {
             agree(&asked, lean, first, &tenths, |size, tenths| {
                 let total = **tenths * 700 + odd;
                 (with_rate(size, total), total as f64 / 10_000.0, Pool::new(size, 4))
@@ -78,7 +78,7 @@ proptest! {
     /// Of cpu as well, in whole percents, with replicas that start.
     #[test]
     fn the_lean_hpa_is_the_planners_on_cpu(loads in proptest::collection::vec((1_i64..2000, 0_u32..4), 1..80), first in 1_u32..30) {
-        for (asked, lean) in both(spec(vec![cpu(70)]), 0.7, Metric::Utilization) {
+        for (asked, lean) in both(spec(vec![cpu(70)]), 0.7, Metric::Utilization, 40) {
             agree(&asked, lean, first, &loads, |size, (each, starting)| {
                 let starting = (*starting).min(size - 1);
                 let ready = (size - starting) as usize;

@@ -210,7 +210,10 @@ fn zero_is_left_and_reached_only_by_signals_that_see_it() {
     spec.bounds = bounds(0, 10);
     assert_eq!(size(&spec, &with_rate(0, 25_000)), 3);
     let longer = |mut snapshot: Snapshot| {
-        snapshot.memory.recommendations.push(Recommendation { at: NOW - Span::from_secs(301), replicas: Replicas::ONE });
+        snapshot
+            .memory
+            .recommendations
+            .push(Recommendation { at: NOW - Span::from_secs(301), replicas: Replicas::ONE });
         snapshot
     };
     assert_eq!(size(&spec, &with_rate(2, 0)), 2, "seen for the first time, it shrinks no sooner than HPA would");

@@ -216,7 +216,7 @@ pub(crate) fn all(seed: u64, steps: usize) -> Vec<Case> {
         case("external-walk", Kind::External, 7000, Rules::Usual(300), load(8, 12.0, 0.0)),
         case("external-bursts", Kind::External, 11_000, Rules::Usual(60), load(9, 8.0, 0.1)),
         case("external-none", Kind::External, 7000, Rules::None, load(10, 8.0, 0.1)),
-        case("external-edges", Kind::External, 7000, Rules::Usual(15), Load::Ratio(edges.clone())),
+        case("external-edges", Kind::External, 7000, Rules::Usual(45), Load::Ratio(edges.clone())),
         case("external-careful", Kind::External, 7000, Rules::Other(careful()), load(11, 10.0, 0.05)),
         case("external-never-down", Kind::External, 9000, Rules::Other(never), load(12, 3.0, 0.1)),
         alone,

@@ -2,10 +2,10 @@
 
 use tenantry_domain::id::{SignalName, TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::plan::Action;
-use tenantry_domain::snapshot::{Memory, Observation, PodPhase, PodSample, PodState, Readiness, Reading, ScaleEvent, Snapshot};
-use tenantry_domain::spec::{
-    Objective, Pick, ScaleTarget, SignalKind, SignalSpec, Strategy, Target, WorkloadSpec,
+use tenantry_domain::snapshot::{
+    Memory, Observation, PodPhase, PodSample, PodState, Readiness, Reading, ScaleEvent, Snapshot,
 };
+use tenantry_domain::spec::{Objective, Pick, ScaleTarget, SignalKind, SignalSpec, Strategy, Target, WorkloadSpec};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Bounds, Milli, Replicas, Span};
 use tenantry_planner::contest::{Hpa, Metric, Pool};
@@ -107,11 +107,18 @@ fn snapshot(case: &Case, look: &Look, first: i64, memory: Memory) -> Snapshot {
             .collect(),
     };
     let reading = |metric: usize| match case.kind {
-        Kind::External | Kind::ExternalValue => Reading::Total { value: Milli(look.loads[metric]), at: at(look.at, first) },
+        Kind::External | Kind::ExternalValue => {
+            Reading::Total { value: Milli(look.loads[metric]), at: at(look.at, first) }
+        }
         Kind::CpuUtilization | Kind::CpuValue => Reading::Pods(
             look.usage
                 .iter()
-                .map(|(pod, used)| PodSample { pod: pod.clone(), value: Milli(*used), at: whole(look.measured), window: WINDOW })
+                .map(|(pod, used)| PodSample {
+                    pod: pod.clone(),
+                    value: Milli(*used),
+                    at: whole(look.measured),
+                    window: WINDOW,
+                })
                 .collect(),
         ),
     };
@@ -161,7 +168,9 @@ pub(crate) fn compare(case: &Case, looks: &[Look]) -> Compared {
     let mut lean = lean(case);
     for (step, pair) in looks.windows(2).enumerate() {
         let [look, next] = pair else { continue };
-        let told = |who: &str, size: u32| format!("{} step {step}: {} became {}, {who} {size}; {look:?}", case.name, look.size, next.size);
+        let told = |who: &str, size: u32| {
+            format!("{} step {step}: {} became {}, {who} {size}; {look:?}", case.name, look.size, next.size)
+        };
         let snapshot = snapshot(case, look, first, memory.clone());
         let near = near(&asked, &memory, snapshot.now);
         let planned = plan(&asked, &snapshot);

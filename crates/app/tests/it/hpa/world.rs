@@ -197,7 +197,9 @@ impl World {
                 let look = self.look(name, metric == 0).await?;
                 let value = format!("{}m", look.loads[metric]);
                 let item = json!({ "metricName": asked, "metricLabels": {}, "timestamp": instant(look.measured), "value": value });
-                Some(json!({ "kind": "ExternalMetricValueList", "apiVersion": "external.metrics.k8s.io/v1beta1", "metadata": {}, "items": [item] }))
+                Some(
+                    json!({ "kind": "ExternalMetricValueList", "apiVersion": "external.metrics.k8s.io/v1beta1", "metadata": {}, "items": [item] }),
+                )
             }
             ["metrics.k8s.io", _, "namespaces", _, "pods"] => {
                 let name = asked.split("case%3D").nth(1)?.split('&').next()?;
@@ -211,7 +213,9 @@ impl World {
                             "timestamp": instant(look.measured), "window": "1s", "containers": [{ "name": "main", "usage": usage }] })
                     })
                     .collect();
-                Some(json!({ "kind": "PodMetricsList", "apiVersion": "metrics.k8s.io/v1beta1", "metadata": {}, "items": items }))
+                Some(
+                    json!({ "kind": "PodMetricsList", "apiVersion": "metrics.k8s.io/v1beta1", "metadata": {}, "items": items }),
+                )
             }
             _ => None,
         }
