@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod backtest;
 mod bed;
 mod cli;
 mod folder;
