@@ -16,11 +16,11 @@ use super::world::Look;
 
 /// How near to the end of a window an instant is that the real one may have seen on its other side: it reads its clock a
 /// moment after it asked for the metric.
-const NEAR: i64 = 60 * SPEED as i64;
+const NEAR: i64 = 60 * SPEED.cast_signed();
 /// What a metric's window lasts.
 const WINDOW: Span = Span::from_secs(SPEED);
 /// A step of the lean form, in milliseconds.
-const STEP: i64 = 1000 * SPEED as i64;
+const STEP: i64 = 1000 * SPEED.cast_signed();
 
 /// How a case went.
 #[derive(Debug, Default)]
@@ -39,11 +39,11 @@ pub(crate) struct Compared {
 
 /// Milliseconds in the time of the planner, in which its own periods hold.
 fn at(millis: i64, first: i64) -> Timestamp {
-    Timestamp::from_millis(1_800_000_000_000 + (millis - first) * SPEED as i64)
+    Timestamp::from_millis(1_800_000_000_000 + (millis - first) * SPEED.cast_signed())
 }
 
 fn signal_name(metric: usize) -> SignalName {
-    SignalName::new(&format!("m{metric}")).unwrap()
+    SignalName::new(format!("m{metric}")).unwrap()
 }
 
 fn spec(case: &Case) -> WorkloadSpec {
@@ -225,11 +225,11 @@ fn near(spec: &WorkloadSpec, memory: &Memory, now: Timestamp) -> bool {
 /// Whether the looks up to `step` came so late, or so near to it, that the window does not cover as many of them as of steps.
 fn late(looks: &[Look], step: usize, window: u32) -> bool {
     let now = looks[step].at;
-    let reach = i64::from(window) * STEP / SPEED as i64;
+    let reach = i64::from(window) * STEP / SPEED.cast_signed();
     (0..step).any(|past| {
         let age = now - looks[past].at;
         let counts = step - past < window as usize;
-        (age < reach) != counts || (age - reach).abs() <= NEAR / SPEED as i64
+        (age < reach) != counts || (age - reach).abs() <= NEAR / SPEED.cast_signed()
     })
 }
 

@@ -265,7 +265,7 @@ fn see(case: &Case, state: &State, size: u32) -> Look {
     let step = state.looks.len();
     let at = now_ms();
     let loads: Vec<i64> = (0..case.targets.len()).map(|metric| case.load(metric, step, size)).collect();
-    let serving = state.pods.iter().filter(|pod| pod.ready).count().max(1) as i64;
+    let serving = i64::try_from(state.pods.iter().filter(|pod| pod.ready).count().max(1)).unwrap();
     let mut rest = loads[0] % serving;
     let mut usage = Vec::new();
     for pod in &state.pods {
