@@ -14,14 +14,11 @@ use tenantry_planner::plan;
 use super::case::{Case, Kind, Rules, SPEED};
 use super::world::Look;
 
-/// How near to the end of a window an instant is that the real one may have seen on its other side: it reads its clock a
-/// moment after it asked for the metric.
-const NEAR: i64 = 60 * SPEED.cast_signed();
+/// By how much the real one's clock may be off ours, in the planner's milliseconds, up to a quarter of a second: it reads
+/// its own a moment after it asked for the metric, and writes down a change a moment after it was made.
+const SHIFTS: [i64; 6] = [900, -900, 1900, -1900, 3750, -3750];
 /// What a metric's window lasts.
 const WINDOW: Span = Span::from_secs(SPEED);
-/// A step of the lean form, in milliseconds.
-const STEP: i64 = 1000 * SPEED.cast_signed();
-
 /// How a case went.
 #[derive(Debug, Default)]
 pub(crate) struct Compared {
@@ -29,8 +26,8 @@ pub(crate) struct Compared {
     pub(crate) changes: usize,
     /// Steps of the lean form.
     pub(crate) lean: usize,
-    /// Differences that are told apart by the clock alone.
-    pub(crate) late: Vec<String>,
+    /// Differences that are none with a clock that is a quarter of a second off, or less.
+    pub(crate) clock: Vec<String>,
     /// Of the lean form: on an edge of a ratio, where the last bit of a number decides.
     pub(crate) edges: Vec<String>,
     /// Everything else.
@@ -141,8 +138,9 @@ fn snapshot(case: &Case, look: &Look, first: i64, memory: Memory) -> Snapshot {
     }
 }
 
-/// The lean form of a case, where it has one, with what the target is of a replica's capacity.
-fn lean(case: &Case) -> Option<(Hpa, u32)> {
+/// The lean form of a case, where it has one. Its steps are the planner's milliseconds here, as the real looks are not
+/// evenly spaced.
+fn lean(case: &Case) -> Option<Hpa> {
     let metric = match case.kind {
         Kind::External if case.targets.len() == 1 => Metric::External,
         Kind::CpuUtilization if case.measured => Metric::Utilization,
@@ -151,13 +149,23 @@ fn lean(case: &Case) -> Option<(Hpa, u32)> {
     };
     let share = if case.kind == Kind::CpuUtilization { case.targets[0] as f64 / 100.0 } else { 0.7 };
     match case.rules {
-        Rules::Usual(secs) => {
-            let steps = u32::try_from(secs / SPEED).unwrap();
-            Some((Hpa::new(share, steps, metric), steps))
+        Rules::Usual(secs) => Some(Hpa::new(share, u32::try_from(secs * 1000).unwrap(), metric)),
+        Rules::None => {
+            let mut usual = Hpa::usual(share, metric);
+            usual.stabilization *= 15_000;
+            Some(usual)
         }
-        Rules::None => Some((Hpa::usual(share, metric), 20)),
         Rules::Other(_) => None,
     }
+}
+
+fn planned(spec: &WorkloadSpec, snapshot: &Snapshot, size: u32) -> (u32, Memory) {
+    let planned = plan(spec, snapshot);
+    let to = match planned.plan.action {
+        Action::Scale { to, .. } => to.get(),
+        Action::Hold(_) => size,
+    };
+    (to, planned.memory)
 }
 
 /// Holds both of ours against every step of the real one. Each step starts from the real one's size.
@@ -168,69 +176,53 @@ pub(crate) fn compare(case: &Case, looks: &[Look]) -> Compared {
     let mut lean = lean(case);
     for (step, pair) in looks.windows(2).enumerate() {
         let [look, next] = pair else { continue };
-        let told = |who: &str, size: u32| {
-            format!("{} step {step}: {} became {}, {who} {size}; {look:?}", case.name, look.size, next.size)
+        let (size, real) = (look.size, next.size);
+        let told = |who: &str, ours: u32| {
+            let ready = look.pods.iter().filter(|pod| pod.ready).count();
+            let ms = look.at - first;
+            format!(
+                "{} step {step} at {ms} ms: {size} became {real}, {who} {ours}; {:?}, {ready} ready",
+                case.name, look.loads
+            )
         };
         let snapshot = snapshot(case, look, first, memory.clone());
-        let near = near(&asked, &memory, snapshot.now);
-        let planned = plan(&asked, &snapshot);
-        let ours = match planned.plan.action {
-            Action::Scale { to, .. } => to.get(),
-            Action::Hold(_) => look.size,
+        let at_shift = |shift: i64| {
+            let now = Timestamp::from_millis(snapshot.now.as_millis() + shift);
+            planned(&asked, &Snapshot { now, ..snapshot.clone() }, size).0
         };
         all.steps += 1;
-        all.changes += usize::from(look.size != next.size);
-        if ours != next.size {
-            let list = if near { &mut all.late } else { &mut all.wrong };
+        all.changes += usize::from(size != real);
+        let (ours, after) = planned(&asked, &snapshot, size);
+        let mut by_clock = false;
+        if ours != real {
+            by_clock = SHIFTS.iter().any(|shift| at_shift(*shift) == real);
+            let list = if by_clock { &mut all.clock } else { &mut all.wrong };
             list.push(told("planner", ours));
         }
-        memory = planned.memory;
-        if look.size != next.size {
-            let (from, to) = (Replicas::new(look.size), Replicas::new(next.size));
-            memory.events.push(ScaleEvent { at: snapshot.now, from, to });
+        memory = after;
+        if size != real {
+            memory.events.push(ScaleEvent { at: snapshot.now, from: Replicas::new(size), to: Replicas::new(real) });
         }
-        if let Some((hpa, window)) = &mut lean {
+        if let Some(hpa) = &mut lean {
             let (demand, pool) = in_replicas(case, look, hpa.target);
-            let size = hpa.size(step as u64, demand, &pool).clamp(case.min, case.max);
+            let at = u64::try_from((look.at - first) * SPEED.cast_signed()).unwrap();
+            let bounded = |hpa: &mut Hpa, at| hpa.size(at, demand, &pool).clamp(case.min, case.max);
+            let before = hpa.clone();
+            let ours = bounded(hpa, at);
             all.lean += 1;
-            if size != next.size {
-                let list = if late(looks, step, *window) {
-                    &mut all.late
-                } else if on_an_edge(case, look) {
-                    &mut all.edges
-                } else {
-                    &mut all.wrong
+            if ours != real {
+                by_clock |=
+                    SHIFTS.iter().any(|shift| bounded(&mut before.clone(), at.saturating_add_signed(*shift)) == real);
+                let list = match (by_clock, on_an_edge(case, look)) {
+                    (true, _) => &mut all.clock,
+                    (false, true) => &mut all.edges,
+                    (false, false) => &mut all.wrong,
                 };
-                list.push(told("lean", size));
+                list.push(told("lean", ours));
             }
         }
     }
     all
-}
-
-/// Whether something that the planner remembers is about to stop counting.
-fn near(spec: &WorkloadSpec, memory: &Memory, now: Timestamp) -> bool {
-    let rules = spec.behavior.iter().flat_map(|behavior| [&behavior.up, &behavior.down]);
-    let mut spans: Vec<Span> = rules
-        .flat_map(|rules| rules.policies.iter().map(|policy| policy.period).chain([rules.stabilization]))
-        .collect();
-    spans.push(tenantry_domain::spec::DOWN_STABILIZATION_DEFAULT);
-    let instants = memory.recommendations.iter().map(|past| past.at).chain(memory.events.iter().map(|event| event.at));
-    instants.into_iter().any(|at| {
-        let age = now.as_millis() - at.as_millis();
-        spans.iter().any(|span| (age - span.as_millis_i64()).abs() <= NEAR)
-    })
-}
-
-/// Whether the looks up to `step` came so late, or so near to it, that the window does not cover as many of them as of steps.
-fn late(looks: &[Look], step: usize, window: u32) -> bool {
-    let now = looks[step].at;
-    let reach = i64::from(window) * STEP / SPEED.cast_signed();
-    (0..step).any(|past| {
-        let age = now - looks[past].at;
-        let counts = step - past < window as usize;
-        (age < reach) != counts || (age - reach).abs() <= NEAR / SPEED.cast_signed()
-    })
 }
 
 /// Demand in replicas, and the replicas that count.
