@@ -40,7 +40,10 @@ func (s *stack) cluster(free []string) (func() error, error) {
 			"--root-ca-file="+s.file("ca.crt"), "--service-account-private-key-file="+s.file("sa.key"),
 			"--use-service-account-credentials=true",
 			"--concurrent-deployment-syncs=20", "--concurrent-replicaset-syncs=20",
-			"--horizontal-pod-autoscaler-sync-period="+s.settings.HPASync.String())})
+			"--horizontal-pod-autoscaler-sync-period="+s.settings.HPASync.String(),
+			"--horizontal-pod-autoscaler-downscale-stabilization="+s.settings.HPADownscale.String(),
+			"--horizontal-pod-autoscaler-cpu-initialization-period="+s.settings.HPACPUInit.String(),
+			"--horizontal-pod-autoscaler-initial-readiness-delay="+s.settings.HPAReadiness.String())})
 	scheduler := s.add(&process{name: "kube-scheduler", bin: self, limit: 2 * time.Minute,
 		ready: answers(client, "https://127.0.0.1:"+free[4]+"/healthz"),
 		args:  s.controllerArgs("kube-scheduler", free[4])})

@@ -18,6 +18,9 @@ type Settings struct {
 	Nodes int
 	// HPASync is how often Kubernetes' own autoscaler looks.
 	HPASync time.Duration
+	// HPADownscale, HPACPUInit and HPAReadiness are its stabilization where no behavior is declared, the age under which
+	// a pod's cpu is start-up work, and the age under which a pod that is not ready never was.
+	HPADownscale, HPACPUInit, HPAReadiness time.Duration
 	// Prometheus and Postgres say whether to start them where they are installed.
 	Prometheus, Postgres bool
 	// Metrics says whether to serve metrics.k8s.io, and MetricsServer is the program that does.
@@ -38,6 +41,9 @@ func parse(command string, args []string) (Settings, error) {
 	flags.StringVar(&settings.Kwok, "kwok", "", "the kwok program")
 	flags.IntVar(&settings.Nodes, "nodes", 20, "nodes, each of which takes 500 pods")
 	flags.DurationVar(&settings.HPASync, "hpa-sync", time.Second, "HPA sync period (Kubernetes' default is 15s)")
+	flags.DurationVar(&settings.HPADownscale, "hpa-downscale-stabilization", 5*time.Minute, "HPA's stabilization without a behavior")
+	flags.DurationVar(&settings.HPACPUInit, "hpa-cpu-initialization", 5*time.Minute, "HPA's cpu initialization period")
+	flags.DurationVar(&settings.HPAReadiness, "hpa-initial-readiness", 30*time.Second, "HPA's initial readiness delay")
 	flags.BoolVar(&settings.Prometheus, "prometheus", true, "start Prometheus when it is installed")
 	flags.BoolVar(&settings.Postgres, "postgres", true, "start PostgreSQL when it is installed")
 	flags.BoolVar(&settings.Metrics, "metrics", false, "serve metrics.k8s.io by metrics-server")

@@ -5,6 +5,8 @@
 //! newer than the period's start; without one, stabilize over recommendations not older than five minutes and at most
 //! double, from at least four.
 
+use std::borrow::Cow;
+
 use tenantry_domain::plan::{Bound, Limit, Wait};
 use tenantry_domain::snapshot::{Memory, Recommendation, ScaleEvent};
 use tenantry_domain::spec::{
@@ -39,6 +41,16 @@ pub(crate) enum Patience {
     Trusted,
     /// Policies that have a patience of their own, which is accounted for in their choice.
     Own,
+}
+
+/// What is remembered of a workload. When it is seen for the first time the size that was found counts as asked for, as
+/// with HPA: nobody knows yet what it was needed for.
+pub(crate) fn remembered(memory: &Memory, current: Replicas, now: Timestamp) -> Cow<'_, Memory> {
+    if !memory.recommendations.is_empty() {
+        return Cow::Borrowed(memory);
+    }
+    let found = Recommendation { at: now, replicas: current };
+    Cow::Owned(Memory { recommendations: vec![found], events: memory.events.clone() })
 }
 
 /// Tames a proposal.

@@ -5,7 +5,7 @@ use tenantry_domain::snapshot::{Choice, Expectation, Memory, Override, QuantileP
 use tenantry_domain::spec::{Freeze, Strategy, WorkloadSpec};
 use tenantry_domain::unit::{PerMille, Replicas};
 
-use crate::behavior::{Patience, Tamed, remember, tame};
+use crate::behavior::{Patience, Tamed, remember, remembered, tame};
 use crate::contest::whole;
 use crate::guard::Limits;
 use crate::proposal::{Tolerance, carried, for_total, propose};
@@ -35,10 +35,11 @@ pub fn plan(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {
         Err(why) => return outside_or_hold(spec, snapshot, report, &limits, current, why),
     };
     report.wanted = Some(desire.replicas);
+    let past = remembered(&snapshot.memory, current, snapshot.now);
     let tamed = if desire.immediate {
         Tamed { replicas: desire.replicas, bounds: Vec::new(), waits: Vec::new() }
     } else {
-        tame(spec, &snapshot.memory, current, desire.replicas, desire.patience, snapshot.now)
+        tame(spec, &past, current, desire.replicas, desire.patience, snapshot.now)
     };
     report.bounds.extend(tamed.bounds);
     report.waits.extend(tamed.waits);
@@ -52,7 +53,7 @@ pub fn plan(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {
     }
     to = frozen(spec, snapshot, current, to, manual.is_some(), &mut report);
     let to = limits.apply(to, &mut report.bounds);
-    let memory = remember(spec, &snapshot.memory, desire.replicas, snapshot.now);
+    let memory = remember(spec, &past, desire.replicas, snapshot.now);
     let action = if to != current {
         Action::Scale { from: current, to }
     } else if desire.replicas != current {

@@ -10,6 +10,8 @@
 //!
 //! INVARIANT(past): but for the ones that say so by name, no policy sees anything after the step it decides in.
 
+mod equal;
+mod latency;
 mod oracle;
 mod peers;
 mod policy;
@@ -24,9 +26,12 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use tenantry_planner::contest::Pool;
 
+use latency::Latency;
 use policy::Ran;
 use reactives::Reactives;
 
+pub use equal::{Equal, EqualViolations};
+pub use latency::{Took, erlang_c};
 pub use oracle::{Optimum, optimum};
 pub use policy::Policy;
 pub use report::{EqualCost, Figures, Frontier, LeftOut, Report, Row, Summary};
@@ -66,6 +71,10 @@ pub struct World {
     pub fluctuation: f64,
     /// Seed of the fluctuation.
     pub seed: u64,
+    /// What a replica takes to serve a request that does not wait, in milliseconds.
+    pub service_time_ms: u32,
+    /// How many times that a request may take; without it, all requests of an overloaded step are outside the objective.
+    pub latency_objective: Option<f64>,
 }
 
 impl Default for World {
@@ -82,6 +91,8 @@ impl Default for World {
             between: Between::Line,
             fluctuation: 0.02,
             seed: 1,
+            service_time_ms: 50,
+            latency_objective: None,
         }
     }
 }
@@ -114,7 +125,7 @@ impl World {
             Between::Line => "goes in a straight line between samples",
             Between::Hold => "stays at a sample until the next",
         };
-        vec![
+        let mut all = vec![
             format!(
                 "the world has steps of {STEP_SECS} s; a policy decides in each, and sees the load as it was {} s before, the mean of {} s",
                 self.scrape_delay() * STEP_SECS,
@@ -138,18 +149,25 @@ impl World {
             "load is offered load: it does not depend on how it was served".to_owned(),
             "the second half of a trace is scored; policies learn on the first".to_owned(),
             "an incident is a run of minutes with requests outside the objective".to_owned(),
-        ]
+        ];
+        all.extend(latency::assumptions(self));
+        all
     }
 }
 
-/// Runs a policy through `demand`, in replicas; scores the halves before and from `half` on apart, and follows the sizes
-/// of the second.
+/// What is kept of a policy's second half beside its account.
+pub(crate) struct Kept<'a> {
+    pub(crate) trail: &'a mut Trail,
+    pub(crate) latency: &'a mut Latency,
+}
+
+/// Runs a policy through `demand`, in replicas; scores the halves before and from `half` on apart, and follows the second.
 pub(crate) fn run(
     policy: &mut dyn Policy,
     demand: &[f64],
     half: usize,
     world: &World,
-    mut trail: Option<&mut Trail>,
+    mut kept: Option<Kept<'_>>,
 ) -> [Tally; 2] {
     let first = demand.first().copied().unwrap_or(1.0);
     let mut pool = Pool::new(bounded(world, policy::whole(first) + 1), world.delay());
@@ -165,10 +183,11 @@ pub(crate) fn run(
         let change = i64::from(pool.size()) - i64::from(size);
         let tally = if step < half { &mut *before } else { &mut *after };
         tally.add(step, &pool, *load, change);
-        if let Some(trail) = trail.as_deref_mut()
-            && trail.add(step, f64::from(pool.size()))
-        {
-            trail.band.extend(policy.band(step));
+        if let Some(kept) = kept.as_mut().filter(|_| step >= half) {
+            kept.latency.add(&pool, *load);
+            if kept.trail.add(step, f64::from(pool.size())) {
+                kept.trail.band.extend(policy.band(step));
+            }
         }
         scrape.measure(*load);
     }
@@ -213,6 +232,8 @@ pub struct Replayed {
     pub frontier: Vec<Frontier>,
     /// The best that HPA could have done for what Tenantry cost, where that ran.
     pub equal_cost: Option<EqualCost>,
+    /// Tenantry held to what HPA failed, where both were asked for.
+    pub equal_violations: Option<Equal>,
     /// The load, in replicas.
     pub load: Trail,
     /// The sizes of each policy.
@@ -234,8 +255,10 @@ pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Repl
         load.add(half + step, *one);
     }
     let compete = |name, chosen| policy::compete(name, &demand, half, world, chosen);
+    let both = [PolicyName::Hpa, PolicyName::Tenantry].iter().all(|name| asked.contains(name));
     // Ours takes as long as all others together, so it runs beside them.
-    let (best, reactives, ran) = std::thread::scope(|scope| {
+    let (best, reactives, ran, equal_violations) = std::thread::scope(|scope| {
+        let equal = both.then(|| scope.spawn(|| Equal::run(&demand, half, world)));
         let ours = asked.contains(&PolicyName::Tenantry).then(|| scope.spawn(|| compete(PolicyName::Tenantry, None)));
         let best = optimum(scored, f64::from(world.delay()), world.max_replicas, world.error_budget);
         let reactives = Reactives::run(&demand, half, world);
@@ -244,12 +267,8 @@ pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Repl
             _ => (*name, compete(*name, reactives.chosen(*name, world.error_budget))),
         });
         let mut ran: Vec<(PolicyName, Ran)> = others.collect();
-        match ours.map(std::thread::ScopedJoinHandle::join) {
-            Some(Ok(ours)) => ran.push((PolicyName::Tenantry, ours)),
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => {}
-        }
-        (best, reactives, ran)
+        ran.extend(ours.map(joined).map(|ours| (PolicyName::Tenantry, ours)));
+        (best, reactives, ran, equal.map(joined))
     });
     let (mut rows, mut sizes, mut equal_cost) = (Vec::new(), Vec::new(), None);
     for asked in asked {
@@ -257,14 +276,19 @@ pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Repl
         if *name == PolicyName::Tenantry {
             equal_cost = reactives.at_the_cost_of(&ran.tally);
         }
-        rows.push(Row::new(*name, &trace.name, ran.setting.clone(), &ran.tally, &best));
+        rows.push(Row::new(*name, &trace.name, ran.setting.clone(), &ran.tally, &ran.latency.took(world), &best));
         sizes.push((*name, ran.trail.clone()));
     }
     let step_ms = i64::from(STEP_SECS) * 1000;
     let at = |step: usize| demand.first_ms + i64::try_from(step).unwrap_or(0) * step_ms;
     let drawn = (at(load.from()), at(demand.steps.len()));
     let frontier = reactives.frontier(&best);
-    Ok(Replayed { trace: trace.name.clone(), rows, frontier, equal_cost, load, sizes, drawn })
+    Ok(Replayed { trace: trace.name.clone(), rows, frontier, equal_cost, equal_violations, load, sizes, drawn })
+}
+
+/// What a thread came to; its panic is this one's.
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The policies, as they are named in reports.

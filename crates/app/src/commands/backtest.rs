@@ -8,7 +8,7 @@ mod show;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use tenantry_domain::config::{Document, Layers};
 use tenantry_domain::unit::Span;
@@ -72,6 +72,13 @@ pub(crate) struct Backtest {
     /// Share of requests that may be outside the objective, such as `1%` or `0.005`
     #[arg(long, value_name = "SHARE", default_value = "1%", value_parser = share)]
     error_budget: f64,
+    /// What a replica takes for a request that does not wait
+    #[arg(long, value_name = "SPAN", default_value = "50ms")]
+    service_time: Span,
+    /// What a request may take: so many service times, or a span such as `500ms`; then those are outside the objective that
+    /// take longer by the formula for queues, in place of all requests of an overloaded step
+    #[arg(long, value_name = "TIMES|SPAN", value_parser = objective)]
+    latency_objective: Option<Objective>,
     /// How load goes between samples: `line`, or `hold` for steps
     #[arg(long, value_name = "HOW", default_value = "line", value_parser = between)]
     between: Between,
@@ -94,6 +101,24 @@ fn capacity(text: &str) -> Result<Capacity, String> {
     match text.parse::<f64>() {
         Ok(load) if load > 0.0 && load.is_finite() => Ok(Capacity(Some(load))),
         _ => Err("it is `auto`, or a load above zero".to_owned()),
+    }
+}
+
+/// What a request may take.
+#[derive(Debug, Clone, Copy)]
+enum Objective {
+    /// So many service times.
+    Times(f64),
+    /// So long.
+    Span(Span),
+}
+
+fn objective(text: &str) -> Result<Objective, String> {
+    let said = "it is a number of service times above 0 such as `8`, or a span such as `500ms`";
+    match (text.parse::<f64>(), text.parse::<Span>()) {
+        (Ok(times), _) if times > 0.0 && times.is_finite() => Ok(Objective::Times(times)),
+        (Err(_), Ok(span)) if span.as_millis() > 0 => Ok(Objective::Span(span)),
+        _ => Err(said.to_owned()),
     }
 }
 
@@ -158,6 +183,14 @@ fn world(asked: &Backtest) -> anyhow::Result<World> {
         between: asked.between,
         fluctuation: asked.fluctuation,
         seed: asked.seed,
+        service_time_ms: match u32::try_from(asked.service_time.as_millis()) {
+            Ok(millis @ 1..) => millis,
+            _ => bail!("--service-time {} is not from 1ms to 49 days", asked.service_time),
+        },
+        latency_objective: asked.latency_objective.map(|objective| match objective {
+            Objective::Times(times) => times,
+            Objective::Span(span) => span.as_duration().as_secs_f64() / asked.service_time.as_duration().as_secs_f64(),
+        }),
         ..World::default()
     };
     if let Some(path) = &asked.config {

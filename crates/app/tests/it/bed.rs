@@ -23,9 +23,15 @@ fn script() -> PathBuf {
 impl TestBed {
     /// Starts it; none where Go or Prometheus is missing, which the test then says.
     pub(crate) fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, &["postgresql"], &["--metrics", "--startup-delay=2s"])
+    }
+
+    /// Starts it with these settings, of all but what is not needed.
+    pub(crate) fn start_with(test: &str, spared: &[&str], settings: &[&str]) -> Option<Self> {
         let check = Command::new(script()).arg("check").output().unwrap();
         let missing = String::from_utf8_lossy(&check.stdout).into_owned();
-        let needed: Vec<&str> = missing.lines().filter(|line| !line.starts_with("postgresql")).collect();
+        let needed: Vec<&str> =
+            missing.lines().filter(|line| !spared.iter().any(|spared| line.starts_with(spared))).collect();
         if !needed.is_empty() {
             assert!(std::env::var_os("TENANTRY_REQUIRE_ALL").is_none(), "missing: {missing}");
             eprintln!("skipped: {test} needs {}", needed.join("; "));
@@ -33,7 +39,9 @@ impl TestBed {
         }
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(script())
-            .args(["up", "--until-eof", "--postgres=false", "--metrics", "--startup-delay=2s", "--dir"])
+            .args(["up", "--until-eof", "--postgres=false"])
+            .args(settings)
+            .arg("--dir")
             .arg(folder.path().join("bed"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -9,10 +9,12 @@
     reason = "tests"
 )]
 
+mod backtest;
 mod bed;
 mod cli;
 mod folder;
 mod forecast;
+mod hpa;
 mod listed;
 mod proof;
 mod tenantry;

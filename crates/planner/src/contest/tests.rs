@@ -1,56 +1,96 @@
-use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, TestCaseError, prop_assert, prop_assert_eq, proptest};
 use tenantry_domain::plan::Action;
-use tenantry_domain::snapshot::{Choice, ScaleEvent};
-use tenantry_domain::spec::{Behavior, Strategy};
+use tenantry_domain::snapshot::{Choice, Memory, Reading, ScaleEvent, Snapshot};
+use tenantry_domain::spec::{Behavior, Strategy, WorkloadSpec};
 use tenantry_domain::unit::{Milli, Replicas, Span};
 
 use super::*;
 use crate::plan;
-use crate::testing::{bounds, rate, spec, with_rate};
+use crate::testing::{bounds, cpu, observe, pod, rate, sample, snapshot, spec, unready, with_rate};
 
-/// Whether a demand lies on an edge of HPA's tolerance or of a whole replica, where `f64` and whole thousandths may differ.
-fn on_an_edge(total: i64, size: u32) -> bool {
-    let near = |value: f64, edge: f64| (value - edge).abs() < 1e-9;
-    let needed = total as f64 / 7000.0;
-    let ratio = needed / f64::from(size);
-    near(ratio, 0.9) || near(ratio, 1.1) || near(needed, needed.round())
+/// Holds a lean HPA against the planner with the same rules, step by step, each with the size that the planner set.
+/// `sight` makes, of the size, what the planner sees, the demand in replicas, and the replicas.
+fn agree<L>(
+    asked: &WorkloadSpec,
+    mut lean: Hpa,
+    first: u32,
+    loads: impl IntoIterator<Item = L>,
+    sight: impl Fn(u32, &L) -> (Snapshot, f64, Pool),
+) -> Result<(), TestCaseError> {
+    let (mut size, mut memory) = (first, Memory::default());
+    for (step, load) in loads.into_iter().enumerate() {
+        let (mut snapshot, demand, pool) = sight(size, &load);
+        // HPA looks 15 s after it was done, which is a little more than every 15 s.
+        let ahead = Span::from_millis(15_010 * step as u64);
+        snapshot.now = snapshot.now + ahead;
+        for observation in &mut snapshot.observations {
+            match &mut observation.reading {
+                Reading::Total { at, .. } => *at = *at + ahead,
+                Reading::Pods(samples) => samples.iter_mut().for_each(|sample| sample.at = sample.at + ahead),
+                Reading::Missing { .. } => {}
+            }
+        }
+        for pod in &mut snapshot.pods {
+            pod.started_at = pod.started_at.map(|at| at + ahead);
+            if let Some(readiness) = &mut pod.readiness {
+                readiness.changed_at = readiness.changed_at + ahead;
+            }
+        }
+        snapshot.memory = memory;
+        let planned = plan(asked, &snapshot);
+        memory = planned.memory;
+        let ours = lean.size(step as u64, demand, &pool).min(asked.bounds.ceiling().get());
+        let theirs = match planned.plan.action {
+            Action::Scale { from, to } => {
+                memory.events.push(ScaleEvent { at: snapshot.now, from, to });
+                to.get()
+            }
+            Action::Hold(_) => size,
+        };
+        prop_assert_eq!(ours, theirs, "step {} with {} of {:?}", step, demand, pool);
+        size = theirs;
+    }
+    Ok(())
+}
+
+/// Rules of both ways that HPA has: with a `behavior`, and without one.
+fn both(mut asked: WorkloadSpec, target: f64, metric: Metric, most: u32) -> [(WorkloadSpec, Hpa); 2] {
+    asked.bounds = bounds(1, most);
+    let mut behaves = asked.clone();
+    behaves.behavior = Some(Behavior::default());
+    [(asked, Hpa::usual(target, metric)), (behaves, Hpa::new(target, 20, metric))]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
-    /// The few operations of a shadow are HPA's with its default behavior, as the planner has it.
+    /// The few operations of a shadow are HPA's, as the planner has it; tenths of a replica lie on every edge.
     #[test]
-    fn the_lean_hpa_is_the_planners(loads in proptest::collection::vec(1_000_i64..600_000, 1..120), first in 1_u32..60) {
-        let mut asked = spec(vec![rate(7)]);
-        asked.behavior = Some(Behavior::default());
-        asked.bounds = bounds(1, 10_000);
-        let mut lean = Hpa::new(0.7, 20, Metric::External);
-        let (mut size, mut memory) = (first, Default::default());
-        for (step, total) in loads.into_iter().enumerate() {
-            let total = if on_an_edge(total, size) { total + 1 } else { total };
-            let mut snapshot = with_rate(size, total);
-            let now = snapshot.now + Span::from_secs(15 * step as u64);
-            let ahead = now.since(snapshot.now);
-            snapshot.now = now;
-            for observation in &mut snapshot.observations {
-                if let tenantry_domain::snapshot::Reading::Total { at, .. } = &mut observation.reading {
-                    *at = *at + ahead;
-                }
-            }
-            snapshot.memory = memory;
-            let planned = plan(&asked, &snapshot);
-            memory = planned.memory;
-            let ours = lean.size(step as u64, total as f64 / 10_000.0, &Pool::new(size, 4));
-            let theirs = match planned.plan.action {
-                Action::Scale { from, to } => {
-                    memory.events.push(ScaleEvent { at: now, from, to });
-                    to.get()
-                }
-                Action::Hold(_) => size,
-            };
-            prop_assert_eq!(ours, theirs, "step {} with {} at {}", step, total, size);
-            size = theirs;
+    fn the_lean_hpa_is_the_planners(tenths in proptest::collection::vec(1_i64..600, 1..120), first in 1_u32..60, odd in 0_i64..2) {
+        for (asked, lean) in both(spec(vec![rate(7)]), 0.7, Metric::External, 10_000) {
+            agree(&asked, lean, first, &tenths, |size, tenths| {
+                let total = **tenths * 700 + odd;
+                (with_rate(size, total), total as f64 / 10_000.0, Pool::new(size, 4))
+            })?;
+        }
+    }
+
+    /// Of cpu as well, in whole percents, with replicas that start.
+    #[test]
+    fn the_lean_hpa_is_the_planners_on_cpu(loads in proptest::collection::vec((1_i64..2000, 0_u32..4), 1..80), first in 1_u32..30) {
+        for (asked, lean) in both(spec(vec![cpu(70)]), 0.7, Metric::Utilization, 40) {
+            agree(&asked, lean, first, &loads, |size, (each, starting)| {
+                let starting = (*starting).min(size - 1);
+                let ready = (size - starting) as usize;
+                let pods = (0..size as usize).map(|number| if number < ready { pod(number) } else { unready(number) });
+                let mut snapshot = snapshot(size, pods.collect());
+                let used = |number| if number < ready { *each } else { 500 };
+                let mut samples: Vec<_> = (0..size as usize).map(|number| sample(number, used(number))).collect();
+                samples.sort_by(|a, b| a.pod.cmp(&b.pod));
+                observe(&mut snapshot, "cpu", Reading::Pods(samples));
+                let demand = (*each * (size - starting) as i64) as f64 / 1000.0;
+                (snapshot, demand, Pool::seen(size - starting, starting, 4))
+            })?;
         }
     }
 
@@ -88,7 +128,7 @@ fn a_kept_contest_goes_on_where_it_was() {
     assert!(matches!(Arena::from_bytes(&[]), Err(ArenaError::Damaged(_))));
 }
 
-fn choice(asked: &tenantry_domain::spec::WorkloadSpec, replicas: u32) -> Choice {
+fn choice(asked: &WorkloadSpec, replicas: u32) -> Choice {
     let signal = asked.signals[0].name.clone();
     Choice {
         signal,

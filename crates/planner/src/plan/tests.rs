@@ -209,12 +209,20 @@ fn zero_is_left_and_reached_only_by_signals_that_see_it() {
     assert_eq!(held(&spec, &with_rate(0, 90_000)), Hold::Asleep, "a floor above zero: a person switched it off");
     spec.bounds = bounds(0, 10);
     assert_eq!(size(&spec, &with_rate(0, 25_000)), 3);
-    assert_eq!(size(&spec, &with_rate(2, 0)), 0);
+    let longer = |mut snapshot: Snapshot| {
+        snapshot
+            .memory
+            .recommendations
+            .push(Recommendation { at: NOW - Span::from_secs(301), replicas: Replicas::ONE });
+        snapshot
+    };
+    assert_eq!(size(&spec, &with_rate(2, 0)), 2, "seen for the first time, it shrinks no sooner than HPA would");
+    assert_eq!(size(&spec, &longer(with_rate(2, 0))), 0);
     spec.signals = vec![cpu(50)];
     assert_eq!(held(&spec, &with_rate(0, 0)), Hold::Asleep);
     let mut idle = with_rate(2, 0);
     observe(&mut idle, "cpu", Reading::Pods((0..2).map(|n| crate::testing::sample(n, 0)).collect()));
-    assert_eq!(size(&spec, &idle), 1, "cpu could never wake it again");
+    assert_eq!(size(&spec, &longer(idle)), 1, "cpu could never wake it again");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use super::Trail;
+use super::latency::Latency;
 use super::policy::{Ran, whole};
 use super::score::Tally;
 
@@ -205,7 +206,8 @@ impl Optimum {
 
     /// How the optimum comes out on `demand`, which begins at step `from`.
     pub(super) fn run(&self, demand: &[f64], from: usize) -> Ran {
-        let (mut tally, mut trail) = (Tally::default(), Trail::new(from, demand.len()));
+        let (mut tally, mut trail, mut latency) =
+            (Tally::default(), Trail::new(from, demand.len()), Latency::default());
         let sizes = self.sizes(demand);
         let mut before = sizes.first().copied().unwrap_or(1);
         for (step, (size, load)) in sizes.iter().zip(demand).enumerate() {
@@ -213,9 +215,10 @@ impl Optimum {
             #[expect(clippy::cast_precision_loss, reason = "a number of replicas")]
             let started = self.delay * change.max(0) as f64;
             trail.add(from + step, f64::from(*size));
+            latency.book(*size, *load);
             tally.book(step, f64::from(*size) + started, f64::from(*size), *load, change);
             before = *size;
         }
-        Ran { tally, setting: "knows the future".to_owned(), trail }
+        Ran { tally, setting: "knows the future".to_owned(), trail, latency }
     }
 }

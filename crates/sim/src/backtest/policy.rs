@@ -3,9 +3,10 @@
 use tenantry_forecast::{Forecaster, Settings};
 use tenantry_planner::contest::{Contest, Expected, Hpa, Metric, Pool, Sight, Terms};
 
+use super::latency::Latency;
 use super::peers::{Aws, Fixed, Reactive, Scheduled};
 use super::trace::{Demand, quantile};
-use super::{PolicyName, STEP_SECS, Tally, Trail, World, run};
+use super::{Kept, PolicyName, STEP_SECS, Tally, Trail, World, run};
 
 pub(crate) use tenantry_planner::contest::whole;
 
@@ -78,15 +79,15 @@ pub(super) fn build(name: PolicyName, demand: &Demand, half: usize, world: &Worl
     let target = world.hpa_target;
     match name {
         PolicyName::Fixed => Box::new(Fixed(whole(quantile(known, 0.999)).max(1))),
-        PolicyName::Keda => Box::new(Reactive(Hpa::new(target, DEFAULT_STABILIZATION, Metric::External))),
+        PolicyName::Keda => Box::new(Reactive(Hpa::usual(target, Metric::External))),
         PolicyName::Scheduled => Box::new(Scheduled::learn(demand, half, world.error_budget, world.delay() as usize)),
         PolicyName::AwsPredictive => Box::new(Aws::new(target)),
         PolicyName::Tenantry => match Tenantry::new(world, whole(first) + 1) {
             Some(ours) => Box::new(ours),
-            None => Box::new(hpa(target, DEFAULT_STABILIZATION)),
+            None => Box::new(Reactive(Hpa::usual(target, Metric::Utilization))),
         },
         PolicyName::Hpa | PolicyName::HpaTuned | PolicyName::HpaHindsight | PolicyName::Oracle => {
-            Box::new(hpa(target, DEFAULT_STABILIZATION))
+            Box::new(Reactive(Hpa::usual(target, Metric::Utilization)))
         }
     }
 }
@@ -97,6 +98,7 @@ pub(super) struct Ran {
     /// What it was set to.
     pub(super) setting: String,
     pub(super) trail: Trail,
+    pub(super) latency: Latency,
 }
 
 /// Runs a policy; an HPA with the target and stabilization that were chosen for it.
@@ -111,9 +113,10 @@ pub(super) fn compete(
         Some((target, stabilization)) => (Box::new(hpa(target, stabilization)), told(target, stabilization)),
         None => (build(name, demand, half, world), setting(name, world)),
     };
-    let mut trail = Trail::new(half, demand.steps.len() - half);
-    let [_, tally] = run(policy.as_mut(), &demand.steps, half, world, Some(&mut trail));
-    Ran { tally, setting, trail }
+    let (mut trail, mut latency) = (Trail::new(half, demand.steps.len() - half), Latency::default());
+    let kept = Kept { trail: &mut trail, latency: &mut latency };
+    let [_, tally] = run(policy.as_mut(), &demand.steps, half, world, Some(kept));
+    Ran { tally, setting, trail, latency }
 }
 
 fn setting(name: PolicyName, world: &World) -> String {
@@ -122,12 +125,12 @@ fn setting(name: PolicyName, world: &World) -> String {
         PolicyName::Scheduled => "hourly, learned from the first half".to_owned(),
         PolicyName::AwsPredictive => format!("target {:.0} %", world.hpa_target * 100.0),
         PolicyName::Tenantry => "chosen by evidence".to_owned(),
-        _ => told(world.hpa_target, DEFAULT_STABILIZATION),
+        _ => format!("target {:.0} %, no behavior declared", world.hpa_target * 100.0),
     }
 }
 
 pub(super) fn hpa(target: f64, stabilization: u32) -> Reactive {
-    Reactive(Hpa::new(target, stabilization, Metric::Pods))
+    Reactive(Hpa::new(target, stabilization, Metric::Utilization))
 }
 
 fn told(target: f64, stabilization: u32) -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Optimum, PolicyName, Replayed, Tally, World};
+use super::{EqualViolations, Optimum, PolicyName, Replayed, Tally, Took, World};
 
 /// The figures of one policy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,12 @@ pub struct Figures {
     pub cost_ratio_to_oracle: f64,
     /// Share of requests outside the objective.
     pub violating_request_share: f64,
+    /// Share of requests in overloaded steps: the same, unless the objective is one of latency.
+    pub overloaded_request_share: f64,
+    /// What requests took on the mean, in service times.
+    pub latency_mean: f64,
+    /// What 95 % of requests took at most, in service times.
+    pub latency_p95: f64,
     /// Minutes with requests outside the objective.
     pub violating_minutes: f64,
     /// Runs of such minutes.
@@ -111,6 +117,8 @@ pub struct Report {
     pub frontier: Vec<Frontier>,
     /// At equal cost: incidents in all, and medians of shares, over the traces where an HPA is as cheap.
     pub equal_cost: Option<EqualCost>,
+    /// Tenantry held to the requests that HPA failed, where both were asked for.
+    pub equal_violations: Option<EqualViolations>,
     /// What is assumed of the world.
     pub assumptions: Vec<String>,
     /// Traces that were left out.
@@ -123,11 +131,21 @@ const fn count(of: u64) -> f64 {
 }
 
 impl Row {
-    pub(super) fn new(policy: PolicyName, trace: &str, setting: String, tally: &Tally, best: &Optimum) -> Self {
+    pub(super) fn new(
+        policy: PolicyName,
+        trace: &str,
+        setting: String,
+        tally: &Tally,
+        took: &Took,
+        best: &Optimum,
+    ) -> Self {
         let figures = Figures {
             replica_hours: tally.replica_hours(),
             cost_ratio_to_oracle: if best.cost > 0.0 { tally.cost / best.cost } else { 1.0 },
-            violating_request_share: tally.failed_share(),
+            violating_request_share: took.late_share.unwrap_or(tally.failed_share()),
+            overloaded_request_share: tally.failed_share(),
+            latency_mean: took.mean,
+            latency_p95: took.p95,
             violating_minutes: count(tally.minutes),
             incidents: count(tally.incidents),
             efficiency: tally.efficiency(),
@@ -160,8 +178,10 @@ impl Report {
         Self {
             results,
             summary,
-            frontier: frontier(replayed),
+            // What an HPA of each target failed is known by overloaded steps alone.
+            frontier: if world.latency_objective.is_none() { frontier(replayed) } else { Vec::new() },
             equal_cost: equal_cost(replayed),
+            equal_violations: EqualViolations::over(replayed),
             assumptions: world.assumptions(),
             left_out,
         }
@@ -170,10 +190,13 @@ impl Report {
 
 /// How each figure is read and written.
 type Figure = (fn(&Figures) -> f64, fn(&mut Figures) -> &mut f64, bool);
-const FIGURES: [Figure; 9] = [
+const FIGURES: [Figure; 12] = [
     (|f| f.replica_hours, |f| &mut f.replica_hours, true),
     (|f| f.cost_ratio_to_oracle, |f| &mut f.cost_ratio_to_oracle, false),
     (|f| f.violating_request_share, |f| &mut f.violating_request_share, false),
+    (|f| f.overloaded_request_share, |f| &mut f.overloaded_request_share, false),
+    (|f| f.latency_mean, |f| &mut f.latency_mean, false),
+    (|f| f.latency_p95, |f| &mut f.latency_p95, false),
     (|f| f.violating_minutes, |f| &mut f.violating_minutes, true),
     (|f| f.incidents, |f| &mut f.incidents, true),
     (|f| f.efficiency, |f| &mut f.efficiency, false),
@@ -228,7 +251,7 @@ fn equal_cost(replayed: &[Replayed]) -> Option<EqualCost> {
     })
 }
 
-fn middle(mut values: Vec<f64>) -> f64 {
+pub(super) fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let at = |place: usize| values.get(place).copied().unwrap_or(0.0);
     match values.len() {
@@ -239,7 +262,7 @@ fn middle(mut values: Vec<f64>) -> f64 {
 }
 
 /// The median with its 95 % bounds: half of the values lie under the true median, each by a coin's toss.
-fn confident(mut values: Vec<f64>) -> Option<[f64; 3]> {
+pub(super) fn confident(mut values: Vec<f64>) -> Option<[f64; 3]> {
     let (first, last) = (values.len().checked_sub(1).map(|_| 0)?, values.len() - 1);
     values.sort_by(f64::total_cmp);
     let n = count(values.len() as u64);

@@ -173,3 +173,33 @@ fn ours_keeps_the_budget_and_beats_tuned_hpa_on_a_wave_with_bursts() {
     assert!(ours.failed_share() <= world.error_budget, "{}", ours.failed_share());
     assert!(ours.cost < 0.9 * hpa.cost, "{} of {}", ours.cost, hpa.cost);
 }
+
+#[test]
+fn an_objective_of_latency_counts_requests_by_the_formula_and_changes_nothing_else() {
+    let share = |objective: Option<f64>| {
+        let world = World { latency_objective: objective, ..World::default() };
+        let figures = replay(&trace(4, 3), &world, &[PolicyName::Hpa]).unwrap().rows[0].figures;
+        (figures.violating_request_share, Figures { violating_request_share: 0.0, ..figures })
+    };
+    let (plain, tight, loose) = (share(None), share(Some(2.0)), share(Some(20.0)));
+    assert!((plain.0 - plain.1.overloaded_request_share).abs() < 1e-12);
+    assert!(tight.0 > loose.0, "{} is no more than {}", tight.0, loose.0);
+    // At twenty service times hardly more than what meets an overloaded step is late, and most of that is.
+    assert!(loose.0 <= plain.0 + 1e-3 && loose.0 > 0.3 * plain.0, "{} beside {}", loose.0, plain.0);
+    assert_eq!((tight.1, loose.1), (plain.1, plain.1));
+    assert!(plain.1.latency_mean > 1.0 && plain.1.latency_p95 > plain.1.latency_mean, "{:?}", plain.1);
+}
+
+#[test]
+fn held_to_what_hpa_failed_tenantry_is_compared_where_both_are_asked_for() {
+    let world = World::default();
+    let both = replay(&trace(4, 3), &world, &[PolicyName::Hpa, PolicyName::Tenantry]).unwrap();
+    let equal = both.equal_violations.unwrap();
+    let hpa = both.rows.iter().find(|row| row.policy == PolicyName::Hpa).unwrap();
+    assert!((equal.hpa.replica_hours() - hpa.figures.replica_hours).abs() < 1e-9);
+    let report = Report::new(std::slice::from_ref(&both), vec![], &world);
+    let told = report.equal_violations.unwrap();
+    assert_eq!((told.traces, told.tenantry_incidents), (1, equal.tenantry.incidents));
+    let alone = replay(&trace(4, 3), &world, &[PolicyName::Hpa]).unwrap();
+    assert_eq!(alone.equal_violations, None);
+}

@@ -44,12 +44,13 @@ pub(super) fn of(report: &Report, replayed: &[Replayed], world: &World) -> Strin
         "<h1>What each way of scaling would have cost</h1>\
          <p class=\"lead\">{lead}</p><h2>Cost against requests outside the objective</h2>{}\
          <p class=\"soft\">Left is cheaper, lower is better. The dashed line is the error budget; the orange line is HPA at \
-         targets from 30 to 100 %. Medians over traces. {}</p><h2>Over all traces</h2>{}\
-         <p class=\"soft\">Of optimum, violating and efficiency: the middle trace. Turns: the mean. Dearer: than Tenantry, of the middle \
+         targets from 30 to 100 %. Medians over traces. {} {}</p><h2>Over all traces</h2>{}\
+         <p class=\"soft\">Of optimum, violating, response (the mean and what 95 % take at most, in service times) and efficiency: the middle trace. Turns: the mean. Dearer: than Tenantry, of the middle \
          trace. The rest: all together.</p>\
          <h2>Trace by trace</h2><p class=\"soft\">Drawn are the last days that were scored.</p>{}{}<script>{SCRIPT}</script>",
         plot::cost_and_failures(report, world),
         show::equal_cost(report).unwrap_or_default(),
+        show::equal_violations(report).unwrap_or_default(),
         page::table(&show::heads_overall(), &show::overall(report).collect::<Vec<_>>(), |row| is_ours(row.first())),
         traces(report, replayed),
         page::closing(&report.left_out, "Assumptions", &report.assumptions),
