@@ -13,6 +13,7 @@
 mod equal;
 mod latency;
 mod oracle;
+mod ours;
 mod peers;
 mod policy;
 mod reactives;
@@ -156,9 +157,17 @@ impl World {
 }
 
 /// What is kept of a policy's second half beside its account.
-pub(crate) struct Kept<'a> {
-    pub(crate) trail: &'a mut Trail,
-    pub(crate) latency: &'a mut Latency,
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) trail: Trail,
+    pub(crate) latency: Latency,
+}
+
+impl Kept {
+    /// Nothing yet of a second half that begins at step `half` of `steps`.
+    pub(crate) fn new(half: usize, steps: usize) -> Self {
+        Self { trail: Trail::new(half, steps.saturating_sub(half)), latency: Latency::default() }
+    }
 }
 
 /// Runs a policy through `demand`, in replicas; scores the halves before and from `half` on apart, and follows the second.
@@ -167,31 +176,53 @@ pub(crate) fn run(
     demand: &[f64],
     half: usize,
     world: &World,
-    mut kept: Option<Kept<'_>>,
+    kept: Option<&mut Kept>,
 ) -> [Tally; 2] {
+    let [tallies] = run_all([(policy, kept)], demand, half, world);
+    tallies
+}
+
+/// A policy with replicas of its own.
+struct Lane<'a> {
+    policy: &'a mut dyn Policy,
+    kept: Option<&'a mut Kept>,
+    pool: Pool,
+    tallies: [Tally; 2],
+}
+
+/// Runs several policies side by side, step by step.
+pub(crate) fn run_all<const N: usize>(
+    policies: [(&mut dyn Policy, Option<&mut Kept>); N],
+    demand: &[f64],
+    half: usize,
+    world: &World,
+) -> [[Tally; 2]; N] {
     let first = demand.first().copied().unwrap_or(1.0);
-    let mut pool = Pool::new(bounded(world, policy::whole(first) + 1), world.delay());
-    let mut tallies = [Tally::default(), Tally::default()];
-    let [before, after] = &mut tallies;
+    let pool = Pool::new(bounded(world, policy::whole(first) + 1), world.delay());
+    let mut lanes =
+        policies.map(|(policy, kept)| Lane { policy, kept, pool: pool.clone(), tallies: Default::default() });
     let mut scrape = Scrape::new(world, first);
     for (step, load) in demand.iter().enumerate() {
-        pool.pass();
-        let size = pool.size();
-        if step > 0 {
-            pool.resize(bounded(world, policy.size(step, scrape.seen(), &pool)));
-        }
-        let change = i64::from(pool.size()) - i64::from(size);
-        let tally = if step < half { &mut *before } else { &mut *after };
-        tally.add(step, &pool, *load, change);
-        if let Some(kept) = kept.as_mut().filter(|_| step >= half) {
-            kept.latency.add(&pool, *load);
-            if kept.trail.add(step, f64::from(pool.size())) {
-                kept.trail.band.extend(policy.band(step));
+        let seen = scrape.seen();
+        for Lane { policy, kept, pool, tallies: [before, after] } in &mut lanes {
+            pool.pass();
+            let size = pool.size();
+            if step > 0 {
+                pool.resize(bounded(world, policy.size(step, seen, pool)));
+            }
+            let change = i64::from(pool.size()) - i64::from(size);
+            let tally = if step < half { before } else { after };
+            tally.add(step, pool, *load, change);
+            if let Some(kept) = kept.as_mut().filter(|_| step >= half) {
+                kept.latency.add(pool, *load);
+                if kept.trail.add(step, f64::from(pool.size())) {
+                    kept.trail.band.extend(policy.band(step));
+                }
             }
         }
         scrape.measure(*load);
     }
-    tallies
+    lanes.map(|lane| lane.tallies)
 }
 
 /// What is seen of the load: later than it is measured, and averaged.
@@ -258,8 +289,8 @@ pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Repl
     let both = [PolicyName::Hpa, PolicyName::Tenantry].iter().all(|name| asked.contains(name));
     // Ours takes as long as all others together, so it runs beside them.
     let (best, reactives, ran, equal_violations) = std::thread::scope(|scope| {
-        let equal = both.then(|| scope.spawn(|| Equal::run(&demand, half, world)));
-        let ours = asked.contains(&PolicyName::Tenantry).then(|| scope.spawn(|| compete(PolicyName::Tenantry, None)));
+        let is_asked = asked.contains(&PolicyName::Tenantry);
+        let ours = is_asked.then(|| scope.spawn(|| ours::compete(&demand, half, world, both)));
         let best = optimum(scored, f64::from(world.delay()), world.max_replicas, world.error_budget);
         let reactives = Reactives::run(&demand, half, world);
         let others = asked.iter().filter(|name| **name != PolicyName::Tenantry).map(|name| match name {
@@ -267,8 +298,9 @@ pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Repl
             _ => (*name, compete(*name, reactives.chosen(*name, world.error_budget))),
         });
         let mut ran: Vec<(PolicyName, Ran)> = others.collect();
-        ran.extend(ours.map(joined).map(|ours| (PolicyName::Tenantry, ours)));
-        (best, reactives, ran, equal.map(joined))
+        let (ours, equal) = ours.map(joined).unzip();
+        ran.extend(ours.map(|ours| (PolicyName::Tenantry, ours)));
+        (best, reactives, ran, equal.flatten())
     });
     let (mut rows, mut sizes, mut equal_cost) = (Vec::new(), Vec::new(), None);
     for asked in asked {
@@ -276,8 +308,8 @@ pub fn replay(trace: &Trace, world: &World, asked: &[PolicyName]) -> Result<Repl
         if *name == PolicyName::Tenantry {
             equal_cost = reactives.at_the_cost_of(&ran.tally);
         }
-        rows.push(Row::new(*name, &trace.name, ran.setting.clone(), &ran.tally, &ran.latency.took(world), &best));
-        sizes.push((*name, ran.trail.clone()));
+        rows.push(Row::new(*name, &trace.name, ran.setting.clone(), &ran.tally, &ran.kept.latency.took(world), &best));
+        sizes.push((*name, ran.kept.trail.clone()));
     }
     let step_ms = i64::from(STEP_SECS) * 1000;
     let at = |step: usize| demand.first_ms + i64::try_from(step).unwrap_or(0) * step_ms;

@@ -4,10 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::build;
 use super::report::{confident, middle};
-use super::trace::Demand;
-use super::{PolicyName, Replayed, Tally, World, run};
+use super::{Replayed, Tally};
 
 /// Bounds of the budget: HPA that failed nothing leaves one in a hundred thousand requests, and one that failed most of
 /// them is no measure.
@@ -25,16 +23,9 @@ pub struct Equal {
 }
 
 impl Equal {
-    /// Runs both.
-    pub(super) fn run(demand: &Demand, half: usize, world: &World) -> Self {
-        let both = |name, world: &World| {
-            let mut policy = build(name, demand, half, world);
-            run(policy.as_mut(), &demand.steps, half, world, None)
-        };
-        let [before, hpa] = both(PolicyName::Hpa, world);
-        let budget = before.failed_share().clamp(BUDGET.0, BUDGET.1);
-        let [_, tenantry] = both(PolicyName::Tenantry, &World { error_budget: budget, ..*world });
-        Self { budget, tenantry, hpa }
+    /// The budget, from HPA's account of the first half.
+    pub(super) fn budget(hpa: &Tally) -> f64 {
+        hpa.failed_share().clamp(BUDGET.0, BUDGET.1)
     }
 
     /// Whether Tenantry failed no more requests, in no more incidents.

@@ -9,8 +9,7 @@
 
 use std::collections::VecDeque;
 
-use super::Trail;
-use super::latency::Latency;
+use super::Kept;
 use super::policy::{Ran, whole};
 use super::score::Tally;
 
@@ -206,19 +205,18 @@ impl Optimum {
 
     /// How the optimum comes out on `demand`, which begins at step `from`.
     pub(super) fn run(&self, demand: &[f64], from: usize) -> Ran {
-        let (mut tally, mut trail, mut latency) =
-            (Tally::default(), Trail::new(from, demand.len()), Latency::default());
+        let (mut tally, mut kept) = (Tally::default(), Kept::new(from, from + demand.len()));
         let sizes = self.sizes(demand);
         let mut before = sizes.first().copied().unwrap_or(1);
         for (step, (size, load)) in sizes.iter().zip(demand).enumerate() {
             let change = i64::from(*size) - i64::from(before);
             #[expect(clippy::cast_precision_loss, reason = "a number of replicas")]
             let started = self.delay * change.max(0) as f64;
-            trail.add(from + step, f64::from(*size));
-            latency.book(*size, *load);
+            kept.trail.add(from + step, f64::from(*size));
+            kept.latency.book(*size, *load);
             tally.book(step, f64::from(*size) + started, f64::from(*size), *load, change);
             before = *size;
         }
-        Ran { tally, setting: "knows the future".to_owned(), trail, latency }
+        Ran { tally, setting: "knows the future".to_owned(), kept }
     }
 }

@@ -1,12 +1,11 @@
 //! The policies that are compared, each as one that decides step after step.
 
-use tenantry_forecast::{Forecaster, Settings};
-use tenantry_planner::contest::{Contest, Expected, Hpa, Metric, Pool, Sight, Terms};
+use tenantry_planner::contest::{Hpa, Metric, Pool};
 
-use super::latency::Latency;
+use super::ours::Ours;
 use super::peers::{Aws, Fixed, Reactive, Scheduled};
 use super::trace::{Demand, quantile};
-use super::{Kept, PolicyName, STEP_SECS, Tally, Trail, World, run};
+use super::{Kept, PolicyName, STEP_SECS, Tally, World, run};
 
 pub(crate) use tenantry_planner::contest::whole;
 
@@ -24,54 +23,6 @@ pub trait Policy {
 /// HPA's own stabilization of a shrinking: 300 s.
 pub(super) const DEFAULT_STABILIZATION: u32 = 20;
 
-/// Quantiles of the band that is drawn.
-const BAND: (f64, f64) = (0.05, 0.99);
-
-/// The engine's own choice of a policy, with its forecaster.
-struct Tenantry {
-    forecaster: Forecaster,
-    contest: Contest,
-    /// Steps until what is measured is seen.
-    scrape_delay: i64,
-}
-
-impl Tenantry {
-    fn new(world: &World, size: u32) -> Option<Self> {
-        let step_ms = i64::from(STEP_SECS) * 1000;
-        let settings = Settings::new(step_ms, None).ok()?;
-        let lag = world.scrape_delay() - 1;
-        let stretches = tenantry_planner::contest::stretches(settings, world.delay(), lag);
-        let terms = Terms {
-            budget: world.error_budget,
-            delay: world.delay(),
-            lag,
-            min: world.min_replicas,
-            max: world.max_replicas,
-        };
-        let contest = Contest::new(terms, size);
-        let scrape_delay = i64::from(world.scrape_delay());
-        Some(Self { forecaster: Forecaster::new(settings, &stretches), contest, scrape_delay })
-    }
-}
-
-impl Policy for Tenantry {
-    fn size(&mut self, step: usize, seen: f64, pool: &Pool) -> u32 {
-        let step_ms = i64::from(STEP_SECS) * 1000;
-        let now = i64::try_from(step).unwrap_or(0) * step_ms;
-        self.forecaster.observe(now - self.scrape_delay * step_ms, seen, now);
-        self.forecaster.advance(now);
-        let expected = self.forecaster.expect(0, now).zip(self.forecaster.expect(1, now));
-        let expected = expected.map(|(ready, soon)| Expected { capacity: 1.0, ready, soon });
-        self.contest.step(&Sight { demand: seen, expected }, pool).replicas
-    }
-
-    fn band(&self, step: usize) -> Option<(f64, f64)> {
-        let now = i64::try_from(step).unwrap_or(0) * i64::from(STEP_SECS) * 1000;
-        let forecast = self.forecaster.expect(0, now)?;
-        Some((forecast.quantile(BAND.0).max(0.0), forecast.quantile(BAND.1)))
-    }
-}
-
 /// A policy as it begins, and what it is set to.
 pub(super) fn build(name: PolicyName, demand: &Demand, half: usize, world: &World) -> Box<dyn Policy> {
     let first = demand.steps.first().copied().unwrap_or(1.0);
@@ -82,8 +33,8 @@ pub(super) fn build(name: PolicyName, demand: &Demand, half: usize, world: &Worl
         PolicyName::Keda => Box::new(Reactive(Hpa::usual(target, Metric::External))),
         PolicyName::Scheduled => Box::new(Scheduled::learn(demand, half, world.error_budget, world.delay() as usize)),
         PolicyName::AwsPredictive => Box::new(Aws::new(target)),
-        PolicyName::Tenantry => match Tenantry::new(world, whole(first) + 1) {
-            Some(ours) => Box::new(ours),
+        PolicyName::Tenantry => match Ours::new(world, whole(first) + 1, [world.error_budget]) {
+            Some([ours]) => Box::new(ours),
             None => Box::new(Reactive(Hpa::usual(target, Metric::Utilization))),
         },
         PolicyName::Hpa | PolicyName::HpaTuned | PolicyName::HpaHindsight | PolicyName::Oracle => {
@@ -97,8 +48,7 @@ pub(super) struct Ran {
     pub(super) tally: Tally,
     /// What it was set to.
     pub(super) setting: String,
-    pub(super) trail: Trail,
-    pub(super) latency: Latency,
+    pub(super) kept: Kept,
 }
 
 /// Runs a policy; an HPA with the target and stabilization that were chosen for it.
@@ -113,13 +63,12 @@ pub(super) fn compete(
         Some((target, stabilization)) => (Box::new(hpa(target, stabilization)), told(target, stabilization)),
         None => (build(name, demand, half, world), setting(name, world)),
     };
-    let (mut trail, mut latency) = (Trail::new(half, demand.steps.len() - half), Latency::default());
-    let kept = Kept { trail: &mut trail, latency: &mut latency };
-    let [_, tally] = run(policy.as_mut(), &demand.steps, half, world, Some(kept));
-    Ran { tally, setting, trail, latency }
+    let mut kept = Kept::new(half, demand.steps.len());
+    let [_, tally] = run(policy.as_mut(), &demand.steps, half, world, Some(&mut kept));
+    Ran { tally, setting, kept }
 }
 
-fn setting(name: PolicyName, world: &World) -> String {
+pub(super) fn setting(name: PolicyName, world: &World) -> String {
     match name {
         PolicyName::Fixed => "the first half's 99.9 % quantile".to_owned(),
         PolicyName::Scheduled => "hourly, learned from the first half".to_owned(),
