@@ -14,9 +14,15 @@ use tenantry_planner::plan;
 use super::case::{Case, Kind, Rules, SPEED};
 use super::world::Look;
 
-/// By how much the real one's clock may be off ours, in the planner's milliseconds, up to a quarter of a second: it reads
-/// its own a moment after it asked for the metric, and writes down a change a moment after it was made.
-const SHIFTS: [i64; 6] = [900, -900, 1900, -1900, 3750, -3750];
+/// By how much the real one's clock may be off ours, in milliseconds: it reads its own a moment after it asked for the
+/// metric, and writes down a change a moment after it was made.
+const OFF: i64 = 250;
+/// The time between two looks, in milliseconds. What is above it, it was kept waiting, at whatever point of its work.
+const LOOK: i64 = 1000;
+/// How many looks back it may have been kept waiting to matter: as many as any window covers.
+const BACK: usize = 25;
+/// Clocks that are tried on either side.
+const TRIES: i64 = 10;
 /// What a metric's window lasts.
 const WINDOW: Span = Span::from_secs(SPEED);
 /// How a case went.
@@ -26,7 +32,8 @@ pub(crate) struct Compared {
     pub(crate) changes: usize,
     /// Steps of the lean form.
     pub(crate) lean: usize,
-    /// Differences that are none with a clock that is a quarter of a second off, or less.
+    /// Differences that are none with a clock that is off by a quarter of a second, or by as much as the real one was
+    /// kept waiting, or less.
     pub(crate) clock: Vec<String>,
     /// Of the lean form: on an edge of a ratio, where the last bit of a number decides.
     pub(crate) edges: Vec<String>,
@@ -168,12 +175,23 @@ fn planned(spec: &WorkloadSpec, snapshot: &Snapshot, size: u32) -> (u32, Memory)
     (to, planned.memory)
 }
 
+/// Clocks that the real one may have gone by at a look, in the planner's milliseconds off ours.
+fn shifts(looks: &[Look], step: usize) -> Vec<i64> {
+    let waited = |from: usize, until: usize| {
+        let gaps = looks.get(from..=until).into_iter().flat_map(|looks| looks.windows(2));
+        gaps.map(|pair| pair[1].at - pair[0].at - LOOK).max().unwrap_or(0).max(OFF) * SPEED.cast_signed()
+    };
+    let (ahead, behind) = (waited(step, step + 1), waited(step.saturating_sub(BACK), step));
+    (1..=TRIES).flat_map(|part| [ahead * part / TRIES, -behind * part / TRIES]).collect()
+}
+
 /// Holds both of ours against every step of the real one. Each step starts from the real one's size.
 pub(crate) fn compare(case: &Case, looks: &[Look]) -> Compared {
     let mut all = Compared::default();
     let (asked, first) = (spec(case), looks.first().map_or(0, |look| look.at));
     let mut memory = Memory::default();
     let mut lean = lean(case);
+    let mut changed: Option<i64> = None;
     for (step, pair) in looks.windows(2).enumerate() {
         let [look, next] = pair else { continue };
         let (size, real) = (look.size, next.size);
@@ -193,9 +211,10 @@ pub(crate) fn compare(case: &Case, looks: &[Look]) -> Compared {
         all.steps += 1;
         all.changes += usize::from(size != real);
         let (ours, after) = planned(&asked, &snapshot, size);
+        let shifts = shifts(looks, step);
         let mut by_clock = false;
         if ours != real {
-            by_clock = SHIFTS.iter().any(|shift| at_shift(*shift) == real);
+            by_clock = shifts.iter().any(|shift| at_shift(*shift) == real);
             let list = if by_clock { &mut all.clock } else { &mut all.wrong };
             list.push(told("planner", ours));
         }
@@ -208,19 +227,22 @@ pub(crate) fn compare(case: &Case, looks: &[Look]) -> Compared {
             let at = u64::try_from((look.at - first) * SPEED.cast_signed()).unwrap();
             let bounded = |hpa: &mut Hpa, at| hpa.size(at, demand, &pool).clamp(case.min, case.max);
             let before = hpa.clone();
-            let ours = bounded(hpa, at);
+            let lean = bounded(hpa, at);
             all.lean += 1;
-            if ours != real {
+            if lean != real {
+                // Within the period of a rate the last change counts; the lean form takes every look for a period.
+                by_clock |= ours == real && changed.is_some_and(|at| look.at - at <= LOOK);
                 by_clock |=
-                    SHIFTS.iter().any(|shift| bounded(&mut before.clone(), at.saturating_add_signed(*shift)) == real);
+                    shifts.iter().any(|shift| bounded(&mut before.clone(), at.saturating_add_signed(*shift)) == real);
                 let list = match (by_clock, on_an_edge(case, look)) {
                     (true, _) => &mut all.clock,
                     (false, true) => &mut all.edges,
                     (false, false) => &mut all.wrong,
                 };
-                list.push(told("lean", ours));
+                list.push(told("lean", lean));
             }
         }
+        changed = if size == real { changed } else { Some(look.at) };
     }
     all
 }
