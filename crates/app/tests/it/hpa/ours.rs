@@ -32,8 +32,8 @@ pub(crate) struct Compared {
     pub(crate) changes: usize,
     /// Steps of the lean form.
     pub(crate) lean: usize,
-    /// Differences that are none with a clock that is off by a quarter of a second, or by as much as the real one was
-    /// kept waiting, or less.
+    /// Differences that are none with a clock that is off by as much as the real one was kept waiting and a quarter of
+    /// a second, or less.
     pub(crate) clock: Vec<String>,
     /// Of the lean form: on an edge of a ratio, where the last bit of a number decides.
     pub(crate) edges: Vec<String>,
@@ -179,7 +179,8 @@ fn planned(spec: &WorkloadSpec, snapshot: &Snapshot, size: u32) -> (u32, Memory)
 fn shifts(looks: &[Look], step: usize) -> Vec<i64> {
     let waited = |from: usize, until: usize| {
         let gaps = looks.get(from..=until).into_iter().flat_map(|looks| looks.windows(2));
-        gaps.map(|pair| pair[1].at - pair[0].at - LOOK).max().unwrap_or(0).max(OFF) * SPEED.cast_signed()
+        gaps.map(|pair| pair[1].at - pair[0].at - LOOK).max().unwrap_or(0).max(0).saturating_add(OFF)
+            * SPEED.cast_signed()
     };
     let (ahead, behind) = (waited(step, step + 1), waited(step.saturating_sub(BACK), step));
     (1..=TRIES).flat_map(|part| [ahead * part / TRIES, -behind * part / TRIES]).collect()
@@ -272,10 +273,11 @@ fn in_replicas(case: &Case, look: &Look, target: f64) -> (f64, Pool) {
 }
 
 /// Whether a ratio lies exactly on an edge of the tolerance, or a size is a whole number: numbers that are not the same
-/// to the last bit may fall to either side.
+/// to the last bit may fall to either side. HPA's mean over pods is in whole thousandths, which the lean form's is not.
 fn on_an_edge(case: &Case, look: &Look) -> bool {
     let target = case.targets[0] as f64;
     let ratio = look.loads[0] as f64 / (target * f64::from(look.size));
     let size = look.loads[0] as f64 / target;
-    [0.9, 1.1].iter().any(|edge| (ratio - edge).abs() < 1e-9) || (size - size.round()).abs() < 1e-9
+    let rounding = if case.kind == Kind::CpuValue { 1.0 / target } else { 1e-9 };
+    [0.9, 1.1].iter().any(|edge| (ratio - edge).abs() < rounding) || (size - size.round()).abs() < 1e-9
 }
