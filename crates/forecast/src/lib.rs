@@ -19,6 +19,7 @@ mod forecaster;
 mod head;
 mod history;
 mod level;
+mod outlook;
 mod packed;
 mod recent;
 mod regression;
@@ -29,6 +30,7 @@ mod sketch;
 
 pub use batch::{Sample, Taken, observe_all};
 pub use forecaster::{Forecast, Forecaster, StateError};
+pub use outlook::{Expected, Outlook};
 pub use score::{Score, Trust};
 pub use series::{Counts, Outcome, Refusal};
 pub use settings::{AHEAD_MAX, STRETCHES_MAX, Settings, SettingsError, Stretch};

@@ -20,6 +20,7 @@ mod report;
 mod residuals;
 mod score;
 mod series;
+mod theta;
 
 use serde::{Deserialize, Serialize};
 use tenantry_domain::time::Timestamp;
@@ -41,12 +42,17 @@ const DAY_MS: i64 = 86_400_000;
 pub const LEVELS: [f64; 5] = [0.1, 0.5, 0.9, 0.95, 0.99];
 /// Place of the median among [`LEVELS`].
 const MEDIAN: usize = 1;
+/// From this horizon on loads are compared by slots of [`SLOT_MS`], each its largest, and ours is the outlook.
+const FAR: Span = Span::from_secs(6 * 3600);
+const SLOT_MS: i64 = 300_000;
 /// Days that a picture shows, and the most points in it.
 const PICTURE_DAYS: i64 = 3;
 const PICTURE_POINTS: usize = 864;
 
 /// Quantiles at [`LEVELS`].
 type Said = [f64; LEVELS.len()];
+/// Point forecasts of a method: for each horizon one for each sample of the trace.
+type Points = Vec<Vec<Option<f64>>>;
 
 /// Who forecasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,12 +68,14 @@ pub enum Method {
     AugursEts,
     /// The MSTL of the `augurs` library with a daily season and ETS for the rest, with conformal quantiles.
     AugursMstl,
+    /// The optimised Theta method on loads without their daily season, with conformal quantiles.
+    AutoTheta,
 }
 
 impl Method {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 5] =
-        [Self::Tenantry, Self::LastValue, Self::SeasonalNaive, Self::AugursEts, Self::AugursMstl];
+    pub const ALL: [Self; 6] =
+        [Self::Tenantry, Self::LastValue, Self::SeasonalNaive, Self::AugursEts, Self::AugursMstl, Self::AutoTheta];
 
     /// Its name.
     #[must_use]
@@ -78,6 +86,7 @@ impl Method {
             Self::SeasonalNaive => "seasonal-naive",
             Self::AugursEts => "augurs-ets",
             Self::AugursMstl => "augurs-mstl",
+            Self::AutoTheta => "auto-theta",
         }
     }
 }
@@ -206,49 +215,70 @@ pub struct Evaluation {
 /// [`Refused`] when the trace is too short or too long, holds no load, or does not fit the horizons.
 pub fn evaluate(trace: &Trace, horizons: &[Span]) -> Result<Evaluation, Refused> {
     let series = Series::new(&trace.samples)?;
-    let (horizons, too_short) = whole(&series, horizons)?;
-    let voices = voices(&series, &horizons)?;
-    let fitted = library::scored(&series, &horizons);
-    let mut rows = Vec::new();
+    let (far, near): (Vec<Span>, Vec<Span>) = horizons.iter().copied().partition(|span| *span >= FAR);
+    let (near, too_short) = whole(&series, &near);
+    let slots = series.slots();
+    let (far, still_too_short) = whole(&slots, &far);
+    let too_short = [too_short, still_too_short].concat();
+    if near.is_empty() && far.is_empty() {
+        return Err(Refused::Coarse { step: series.step() });
+    }
+    let mut evaluation = Evaluation { rows: Vec::new(), picture: None, step: series.step(), too_short };
+    if !near.is_empty() {
+        score_all(trace, &series, &near, ours::said(&series, &near)?, &mut evaluation)?;
+    }
+    if !far.is_empty() {
+        score_all(trace, &slots, &far, ours::outlook(&slots, &far)?, &mut evaluation)?;
+    }
+    Ok(evaluation)
+}
+
+/// Scores all methods on one grid. Where both grids are scored, the picture is of the farther one.
+fn score_all(
+    trace: &Trace,
+    series: &Series,
+    horizons: &[Horizon],
+    ours: Vec<Vec<Option<Said>>>,
+    evaluation: &mut Evaluation,
+) -> Result<(), Refused> {
+    bounded(series, horizons)?;
+    let voices = voices(series, horizons, ours);
+    let fitted = library::scored(series, horizons);
     for voice in &voices {
         for origins in [Origins::Fitted, Origins::All] {
             let among = match origins {
                 Origins::Fitted => fitted.clone(),
                 Origins::All => (series.half()..series.len()).collect(),
             };
-            rows.append(&mut score::rows(&trace.name, &series, voice, origins, &among));
+            evaluation.rows.append(&mut score::rows(&trace.name, series, voice, origins, &among));
         }
     }
-    let picture = voices.iter().max_by_key(|voice| voice.horizon.steps).map(|voice| picture(&series, voice));
-    Ok(Evaluation { rows, picture, step: series.step(), too_short })
+    let farthest = voices.iter().max_by_key(|voice| voice.horizon.steps);
+    evaluation.picture = farthest.map(|voice| picture(series, voice));
+    Ok(())
+}
+
+fn bounded(series: &Series, horizons: &[Horizon]) -> Result<(), Refused> {
+    if let Some(far) = horizons.iter().find(|horizon| horizon.steps > AHEAD_MAX as usize) {
+        return Err(Refused::Far { horizon: far.span, step: series.step() });
+    }
+    if horizons.len() > STRETCHES_MAX {
+        return Err(Refused::Many { count: horizons.len() });
+    }
+    Ok(())
 }
 
 /// Horizons in whole steps, and those that are shorter than one.
-fn whole(series: &Series, asked: &[Span]) -> Result<(Vec<Horizon>, Vec<Span>), Refused> {
+fn whole(series: &Series, asked: &[Span]) -> (Vec<Horizon>, Vec<Span>) {
     let step = series.step();
-    let (mut horizons, mut too_short) = (Vec::new(), Vec::new());
-    for span in asked {
-        if *span < step {
-            too_short.push(*span);
-            continue;
-        }
-        let steps = span.as_millis().div_ceil(step.as_millis().max(1));
-        if steps > u64::from(AHEAD_MAX) {
-            return Err(Refused::Far { horizon: *span, step });
-        }
-        horizons.push(Horizon { span: *span, steps: usize::try_from(steps).unwrap_or(1) });
-    }
-    match horizons.len() {
-        0 => Err(Refused::Coarse { step }),
-        count if count > STRETCHES_MAX => Err(Refused::Many { count }),
-        _ => Ok((horizons, too_short)),
-    }
+    let (long, too_short): (Vec<Span>, Vec<Span>) = asked.iter().partition(|span| **span >= step);
+    let steps = |span: &Span| usize::try_from(span.as_millis().div_ceil(step.as_millis().max(1))).unwrap_or(usize::MAX);
+    (long.iter().map(|span| Horizon { span: *span, steps: steps(span) }).collect(), too_short)
 }
 
-fn voices(series: &Series, horizons: &[Horizon]) -> Result<Vec<Voices>, Refused> {
-    let mut ours = ours::said(series, horizons)?.into_iter();
-    let (ets, mstl) = library::points(series, horizons);
-    let (mut ets, mut mstl) = (ets.into_iter(), mstl.into_iter());
+fn voices(series: &Series, horizons: &[Horizon], ours: Vec<Vec<Option<Said>>>) -> Vec<Voices> {
+    let mut ours = ours.into_iter();
+    let [mut ets, mut mstl, mut theta] = library::points(series, horizons).map(Vec::into_iter);
     let voices = horizons.iter().map(|horizon| {
         let conformal = |points: &[Option<f64>]| residuals::conformal(series, points, horizon.steps);
         let said = vec![
@@ -257,10 +287,11 @@ fn voices(series: &Series, horizons: &[Horizon]) -> Result<Vec<Voices>, Refused>
             (Method::SeasonalNaive, conformal(&naive::seasonal(series, horizon.steps))),
             (Method::AugursEts, conformal(&ets.next().unwrap_or_default())),
             (Method::AugursMstl, conformal(&mstl.next().unwrap_or_default())),
+            (Method::AutoTheta, conformal(&theta.next().unwrap_or_default())),
         ];
         Voices { horizon: *horizon, said }
     });
-    Ok(voices.collect())
+    voices.collect()
 }
 
 fn picture(series: &Series, voices: &Voices) -> Picture {
