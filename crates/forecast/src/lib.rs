@@ -15,6 +15,7 @@
 //! INVARIANT(bounded): the state of three short stretches is at most 10 KiB, and an update takes constant time.
 
 mod batch;
+mod counter;
 mod forecaster;
 mod head;
 mod history;
@@ -29,6 +30,7 @@ mod settings;
 mod sketch;
 
 pub use batch::{Sample, Taken, observe_all};
+pub use counter::Counter;
 pub use forecaster::{Forecast, Forecaster, StateError};
 pub use outlook::{Expected, Outlook};
 pub use score::{Score, Trust};

@@ -10,7 +10,7 @@ use crate::series::{Counts, Outcome, Series, Step};
 use crate::settings::{Settings, WEEK};
 use crate::sketch::Sketch;
 use head::{Head, Parameters};
-use opinions::{Opinions, Past, Stand};
+use opinions::{Opinions, Past, Range};
 
 /// Distances that are learned, in 24ths of a season: hours of a day.
 const DISTANCES: [i64; 8] = [1, 3, 6, 12, 24, 48, 96, 168];
@@ -18,6 +18,8 @@ const DISTANCES: [i64; 8] = [1, 3, 6, 12, 24, 48, 96, 168];
 const FAR: usize = 4;
 /// Errors that count half after as many more, near and far.
 const HALF_LIVES: [f64; 2] = [6_000.0, 1_500.0];
+/// Seasons ahead up to which the past is asked again for what would have been said.
+const AGAIN: i64 = 2;
 /// No quantile is above the largest value so far, or the largest that is expected, times this.
 const BOUND: f64 = 4.0;
 
@@ -27,7 +29,7 @@ pub struct Outlook {
     settings: Settings,
     series: Series,
     history: History,
-    stand: Stand,
+    range: Range,
     values: Vec<Head>,
     maxima: Vec<Head>,
     /// Of values near and far, and of maxima near and far.
@@ -73,18 +75,15 @@ impl Outlook {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let slots = settings.slots();
-        let heads = |pending: &dyn Fn(usize) -> i64| {
-            let heads = DISTANCES.iter().enumerate();
-            heads.map(|(place, distance)| Head::new((distance * slots / 24).max(1), pending(place))).collect()
-        };
+        let heads: Vec<Head> = DISTANCES.iter().map(|distance| Head::new((distance * slots / 24).max(1))).collect();
         let [near, far] = HALF_LIVES;
         Self {
             settings,
             series: Series::default(),
             history: History::new(slots),
-            stand: Stand::default(),
-            values: heads(&|_| 12),
-            maxima: heads(&|_| 12),
+            range: Range::default(),
+            values: heads.clone(),
+            maxima: heads,
             sketches: [near, far, near, far].map(Sketch::new),
         }
     }
@@ -141,88 +140,93 @@ impl Outlook {
     }
 
     fn past(&self, origin: i64) -> Past<'_> {
-        Past { history: &self.history, stand: &self.stand, season: self.settings.slots(), origin }
+        Past::new(&self.history, &self.range, self.settings.slots(), origin)
     }
 
     fn expected(&self, heads: &[Head], sketch: usize, ahead: i64, opinions: &Opinions) -> Expected<'_> {
         let (parameters, place, part) = between(heads, ahead);
-        let (centre, scale) = parameters.centre_and_scale(opinions, &self.stand);
+        let said = parameters.say(opinions, &self.range);
+        let (centre, scale) = (said.centre, said.scale);
         let part = if place + 1 < FAR { 0.0 } else if place + 1 == FAR { part } else { 1.0 };
         let [a, b, c, d] = &self.sketches;
         let sketches = if sketch == 0 { [a, b] } else { [c, d] };
-        Expected { centre, scale, sketches, part, bound: BOUND * self.stand.highest.max(centre) }
+        Expected { centre, scale, sketches, part, bound: BOUND * self.range.highest.max(centre) }
     }
 
     fn learn(&mut self, slot: Step) {
-        let before = self.series_before();
-        let _ = before;
         let index = slot.index;
-        // What was said is compared before the value changes what is known.
-        let profile = {
-            let past = Past { history: &self.history, stand: &self.stand, season: self.settings.slots(), origin: index - 1 };
-            past.profile(index)
-        };
         self.history.learn(index, slot.value);
-        self.stand.learn(slot.value, profile, self.settings.slots());
-        for (kind, most) in [(0_usize, false), (2, true)] {
-            let history = &self.history;
-            let truth = |from: i64, until: i64| {
-                if !most {
-                    return history.get(until);
-                }
+        let season = self.settings.slots();
+        self.range.learn(slot.value, season);
+        let Self { history, range, values, maxima, sketches, .. } = self;
+        let [a, b, c, d] = sketches;
+        for (place, distance) in DISTANCES.iter().enumerate() {
+            let _ = distance;
+            let far = place >= FAR;
+            let Some(ahead) = values.get(place).map(|head| head.distance) else { continue };
+            let most = |from: i64, until: i64| {
                 let known = (from + 1..=until).filter_map(|slot| history.get(slot));
                 let (count, largest) = known.fold((0_i64, 0.0_f64), |(count, largest), value| (count + 1, largest.max(value)));
                 (4 * count >= 3 * (until - from)).then_some(largest)
             };
-            let heads = if most { &mut self.maxima } else { &mut self.values };
-            for (place, head) in heads.iter_mut().enumerate() {
-                let sketch = kind + usize::from(place >= FAR);
-                if let Some(sketch) = self.sketches.get_mut(sketch) {
-                    head.settle(index, &truth, sketch);
+            let value = |_: i64, until: i64| history.get(until);
+            let sketch = if far { &mut *b } else { &mut *a };
+            let sketch_most = if far { &mut *d } else { &mut *c };
+            if ahead > AGAIN * season {
+                for (heads, most_of, sketch) in [(&mut *values, false, sketch), (&mut *maxima, true, sketch_most)] {
+                    let said = {
+                        let Some(head) = heads.get_mut(place) else { continue };
+                        if most_of {
+                            head.settle(index, &most, sketch);
+                        } else {
+                            head.settle(index, &value, sketch);
+                        }
+                        if !head.speaks_at(index) {
+                            continue;
+                        }
+                        let past = Past::new(history, range, season, index);
+                        let opinions = if most_of { past.most(ahead) } else { past.value(ahead) };
+                        shrunk(heads, place).say(&opinions, range)
+                    };
+                    if let Some(head) = heads.get_mut(place) {
+                        head.wait(index, &said);
+                    }
+                }
+                continue;
+            }
+            let place_i = i64::try_from(place).unwrap_or(0);
+            if (index + place_i).rem_euclid(2) != 0 || history.get(index - ahead).is_none() {
+                continue;
+            }
+            let past = Past::new(history, range, season, index - ahead);
+            let said = shrunk(values, place).say(&past.value(ahead), range);
+            if let Some(head) = values.get_mut(place) {
+                head.learn(&said, slot.value, sketch, 1.0 / 1000.0);
+            }
+            if (index + place_i).rem_euclid(4) == 0 {
+                if let Some(truth) = most(index - ahead, index) {
+                    let said = shrunk(maxima, place).say(&past.most(ahead), range);
+                    if let Some(head) = maxima.get_mut(place) {
+                        head.learn(&said, truth, sketch_most, 1.0 / 500.0);
+                    }
                 }
             }
         }
-        self.speak(index);
     }
-
-    fn series_before(&self) {}
 
     /// Tmp.
     pub fn to_bytes_len(&self) -> usize {
         postcard::to_extend(self, vec![1]).unwrap_or_default().len()
     }
-
-    fn speak(&mut self, index: i64) {
-        for most in [false, true] {
-            let heads = if most { &self.maxima } else { &self.values };
-            let mut said = Vec::new();
-            let past = self.past(index);
-            for (place, head) in heads.iter().enumerate() {
-                if !head.speaks_at(index) {
-                    continue;
-                }
-                let opinions = if most { past.most(head.distance) } else { past.value(head.distance) };
-                let parameters = shrunk(heads, place);
-                let (centre, scale) = parameters.centre_and_scale(&opinions, &self.stand);
-                said.push((place, opinions, centre, scale));
-            }
-            let heads = if most { &mut self.maxima } else { &mut self.values };
-            for (place, opinions, centre, scale) in said {
-                if let Some(head) = heads.get_mut(place) {
-                    head.said(index, &opinions, centre, scale);
-                }
-            }
-        }
-    }
 }
 
 /// A head's parameters, drawn towards those of the shorter ones while it has few scores of its own.
 fn shrunk(heads: &[Head], place: usize) -> Parameters {
-    let mut parameters = Parameters::default();
+    let mut parameters: Option<Parameters> = None;
     for head in heads.iter().take(place + 1) {
-        parameters = head.parameters(&parameters);
+        parameters = Some(head.parameters(parameters.as_ref()));
     }
-    parameters
+    parameters.unwrap_or_else(|| Head::new(1).parameters(None))
 }
 
 /// Parameters for a distance between those of heads, the place of the one before and how far it is to the one after, 0 to

@@ -1,35 +1,47 @@
-//! How experts have done at one distance.
+//! How experts have done at one distance, and how far off they were.
 
 use std::collections::VecDeque;
 
-use half::bf16;
 use serde::{Deserialize, Serialize};
 
-use super::opinions::{EXPERTS, Opinions, Stand};
+use super::opinions::{EXPERTS, Opinions, Range};
 use crate::level::share;
 use crate::sketch::Sketch;
 
 /// Scores that weigh as much as those of the shorter distances.
-const BORROWED: f64 = 15.0;
-/// Share of the newest score in what is known of experts.
-const LEARN: f64 = 0.01;
-/// Scores before an error counts as known.
-const LOSSES: [f64; EXPERTS] = [1.2, 1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 1.2, 1.2, 1.0];
+const BORROWED: f64 = 100.0;
+/// What is known of the size of errors.
+pub(super) const CLUES: usize = 4;
+/// Forecasts that wait for their truth, where the past does not reach back far enough to ask again.
+const PENDING_MAX: i64 = 20;
+/// Losses before any is known.
+const LOSSES: [f32; EXPERTS] = [1.2, 1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 1.2, 1.2, 1.0];
+/// An opinion's distance from the centre is kept in parts of a scale.
+const PARTS: f64 = 16.0;
+
+/// What was said for a time that has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said {
+    pub(super) centre: f64,
+    pub(super) scale: f64,
+    pub(super) clues: [f64; CLUES],
+    pub(super) opinions: [f64; EXPERTS],
+}
 
 /// A forecast that waits for its truth.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Pending {
-    at: i64,
+    /// The last digits of its origin.
+    at: u16,
     centre: f32,
     scale: f32,
-    opinions: [[u8; 2]; EXPERTS],
+    opinions: [i8; EXPERTS],
 }
 
 /// What one distance has learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Head {
     pub(super) distance: i64,
-    pending_max: i64,
     pending: VecDeque<Pending>,
     scored: u32,
     losses: [f32; EXPERTS],
@@ -37,6 +49,7 @@ pub(super) struct Head {
     errors: [f32; 2],
     relative: f32,
     factor: f32,
+    powers: [f32; CLUES],
 }
 
 /// What a distance goes by.
@@ -46,13 +59,8 @@ pub(super) struct Parameters {
     errors: [f64; 2],
     relative: f64,
     factor: f64,
+    powers: [f64; CLUES],
     known: bool,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { losses: LOSSES, errors: [0.0; 2], relative: 0.25, factor: 0.0, known: false }
-    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seven digits are finer than any load is measured")]
@@ -66,6 +74,7 @@ impl Parameters {
         let mut next = *self;
         next.losses.iter_mut().zip(other.losses).for_each(|(a, b)| *a = between(*a, b));
         next.errors.iter_mut().zip(other.errors).for_each(|(a, b)| *a = between(*a, b));
+        next.powers.iter_mut().zip(other.powers).for_each(|(a, b)| *a = between(*a, b));
         next.relative = between(next.relative, other.relative);
         next.factor = between(next.factor, other.factor);
         next.known |= other.known;
@@ -73,7 +82,7 @@ impl Parameters {
     }
 
     /// The experts as one, and the expected size of its error.
-    pub(super) fn centre_and_scale(&self, opinions: &Opinions, stand: &Stand) -> (f64, f64) {
+    pub(super) fn say(&self, opinions: &Opinions, range: &Range) -> Said {
         let heard = || self.losses.iter().zip(opinions.said).filter(|(_, said)| !said.is_nan());
         let least = heard().map(|(loss, _)| *loss).fold(f64::MAX, f64::min).max(1e-6);
         let (mut sum, mut total) = (0.0, 0.0);
@@ -83,36 +92,37 @@ impl Parameters {
             sum += cubed * cubed * said;
             total += cubed * cubed;
         }
-        let centre = if total > 0.0 { sum / total } else { stand.last };
-        let tiny = stand.tiny();
-        let leveled = self.relative * (centre + stand.mean * 0.1) + tiny;
+        let centre = if total > 0.0 { (sum / total).max(0.0) } else { range.mean };
+        let tiny = range.tiny();
+        let leveled = self.relative * (centre + range.mean * 0.1) + tiny;
         let [slow, fast] = if self.known { self.errors } else { [leveled; 2] };
         let spread = opinions.spread.unwrap_or(slow);
-        let log = 0.4 * libm::log(slow + tiny)
-            + 0.1 * libm::log(fast + tiny)
-            + 0.3 * libm::log(spread + 0.1 * slow + tiny)
-            + 0.2 * libm::log(leveled);
-        (centre.max(0.0), libm::exp(log + self.factor).max(tiny))
+        let clues = [slow + tiny, fast + tiny, spread + 0.1 * slow + tiny, leveled].map(libm::log);
+        let [middle, ..] = clues;
+        let relative = clues.map(|clue| clue - middle);
+        let log: f64 = middle + self.powers.iter().zip(relative).map(|(power, clue)| power * clue).sum::<f64>();
+        let scale = libm::exp(log + self.factor).clamp(tiny, range.highest + tiny);
+        Said { centre, scale, clues: relative, opinions: opinions.said }
     }
 }
 
 impl Head {
-    pub(super) fn new(distance: i64, pending_max: i64) -> Self {
+    pub(super) fn new(distance: i64) -> Self {
         Self {
             distance,
-            pending_max,
             pending: VecDeque::new(),
             scored: 0,
-            losses: LOSSES.map(narrow),
+            losses: LOSSES,
             errors: [0.0; 2],
             relative: 0.25,
             factor: 0.0,
+            powers: [0.0, 0.1, 0.3, 0.2],
         }
     }
 
     /// Odd, so that all times of a season have their turn.
     fn every(&self) -> i64 {
-        let every = (self.distance + self.pending_max - 1) / self.pending_max;
+        let every = (self.distance + PENDING_MAX - 1) / PENDING_MAX;
         if every > 1 { every | 1 } else { 1 }
     }
 
@@ -120,40 +130,56 @@ impl Head {
         index.rem_euclid(self.every()) == 0
     }
 
-    /// Its parameters, where `shorter` are those of the distance before.
-    pub(super) fn parameters(&self, shorter: &Parameters) -> Parameters {
+    /// Its parameters, where `shorter` are those of the distance before, if any.
+    pub(super) fn parameters(&self, shorter: Option<&Parameters>) -> Parameters {
         let scored = f64::from(self.scored);
         let own = Parameters {
             losses: self.losses.map(f64::from),
             errors: self.errors.map(f64::from),
             relative: f64::from(self.relative),
             factor: f64::from(self.factor),
+            powers: self.powers.map(f64::from),
             known: self.scored > 0,
         };
-        let part = scored / (scored + BORROWED);
-        if shorter.known { shorter.towards(&own, part) } else { own }
+        match shorter {
+            Some(shorter) if shorter.known => shorter.towards(&own, scored / (scored + BORROWED)),
+            _ => own,
+        }
     }
 
-    pub(super) fn said(&mut self, index: i64, opinions: &Opinions, centre: f64, scale: f64) {
-        if i64::try_from(self.pending.len()).unwrap_or(0) > self.pending_max {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped, and digits cut on purpose")]
+    pub(super) fn wait(&mut self, index: i64, said: &Said) {
+        if i64::try_from(self.pending.len()).unwrap_or(0) > PENDING_MAX {
             self.pending.pop_front();
         }
-        let opinions = opinions.said.map(|opinion| bf16::from_f64(opinion).to_bits().to_le_bytes());
-        self.pending.push_back(Pending { at: index, centre: narrow(centre), scale: narrow(scale), opinions });
+        let opinions = said.opinions.map(|opinion| {
+            let off = ((opinion - said.centre) / said.scale * PARTS).clamp(-127.0, 127.0);
+            if off.is_nan() { i8::MIN } else { off as i8 }
+        });
+        let (centre, scale) = (narrow(said.centre), narrow(said.scale));
+        self.pending.push_back(Pending { at: index as u16, centre, scale, opinions });
     }
 
     /// Compares forecasts whose time has come with what came.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "digits cut on purpose")]
     pub(super) fn settle(&mut self, index: i64, truth: &impl Fn(i64, i64) -> Option<f64>, sketch: &mut Sketch) {
-        while let Some(pending) = self.pending.front().copied().filter(|pending| pending.at + self.distance <= index) {
-            self.pending.pop_front();
-            if let Some(truth) = truth(pending.at, pending.at + self.distance) {
-                self.compare(&pending, truth, sketch);
+        while let Some(pending) = self.pending.front().copied() {
+            let at = index - i64::from((index as u16).wrapping_sub(pending.at));
+            if at + self.distance > index {
+                break;
             }
+            self.pending.pop_front();
+            let Some(truth) = truth(at, at + self.distance) else { continue };
+            let (centre, scale) = (f64::from(pending.centre), f64::from(pending.scale));
+            let opinion = |off: i8| if off == i8::MIN { f64::NAN } else { centre + f64::from(off) / PARTS * scale };
+            let opinions = pending.opinions.map(opinion);
+            self.learn(&Said { centre, scale, clues: [0.0; CLUES], opinions }, truth, sketch, 0.01);
         }
     }
 
-    fn compare(&mut self, pending: &Pending, truth: f64, sketch: &mut Sketch) {
-        let (centre, scale) = (f64::from(pending.centre), f64::from(pending.scale).max(f64::MIN_POSITIVE));
+    /// Learns what came. The newest counts at least `least`.
+    pub(super) fn learn(&mut self, said: &Said, truth: f64, sketch: &mut Sketch, least: f64) {
+        let (centre, scale) = (said.centre, said.scale.max(f64::MIN_POSITIVE));
         let error = truth - centre;
         let size = libm::fabs(error);
         self.scored = self.scored.saturating_add(1);
@@ -164,16 +190,18 @@ impl Head {
             *known = narrow(f64::from(*known) + (new - f64::from(*known)) * share);
         };
         let [slow, fast] = &mut self.errors;
-        towards(slow, size, share(scored, LEARN));
-        towards(fast, size, share(scored, 0.1));
-        towards(&mut self.relative, (size / (centre + 1e-9)).min(10.0), share(scored + 10, LEARN));
-        let slope = 0.02 * (1.0 - libm::fabs(z)).clamp(-3.0, 1.0);
+        towards(slow, size, share(scored, least));
+        towards(fast, size, share(scored, 10.0 * least));
+        towards(&mut self.relative, (size / (centre + 1e-9)).min(10.0), share(scored + 10, least));
+        let slope = 2.0 * least * (1.0 - libm::fabs(z)).clamp(-3.0, 1.0);
         self.factor = narrow((f64::from(self.factor) - slope).clamp(-3.0, 3.0));
-        for (loss, opinion) in self.losses.iter_mut().zip(pending.opinions) {
-            let opinion = bf16::from_bits(u16::from_le_bytes(opinion)).to_f64();
+        for (power, clue) in self.powers.iter_mut().zip(said.clues) {
+            *power = narrow((f64::from(*power) - 0.1 * slope * clue.clamp(-6.0, 6.0)).clamp(-0.2, 1.2));
+        }
+        for (loss, opinion) in self.losses.iter_mut().zip(said.opinions) {
             if !opinion.is_nan() {
                 let off = (libm::fabs(truth - opinion) / scale).min(20.0);
-                towards(loss, off, share(scored + 5, LEARN));
+                towards(loss, off, share(scored + 5, least));
             }
         }
     }

@@ -1,9 +1,9 @@
-//! What simple experts say of a time hours or days ahead, from the last week and from where the series stands.
-
-use serde::{Deserialize, Serialize};
+//! What simple experts say of a time hours or days ahead of an origin, from the remembered week alone.
+//!
+//! As they need nothing else, what they would have said at an origin of the last days can be asked again when its truth is
+//! known: nothing has to be kept to score them.
 
 use crate::history::History;
-use crate::level::share;
 use crate::settings::WEEK;
 
 /// How many experts there are.
@@ -11,50 +11,35 @@ pub(super) const EXPERTS: usize = 10;
 /// Slots on either side that a slot is smoothed with.
 const AROUND: i64 = 2;
 
-/// Where the series stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Stand {
-    pub(super) last: f64,
-    /// Means over an hour and over a season, and over long.
-    hour: f64,
-    season: f64,
-    pub(super) mean: f64,
-    /// Mean deviation from the profile over some hours and over a season, and the profile's mean over the latter.
-    deviation: [f64; 2],
-    profile: f64,
-    lowest: f64,
+/// What the series has ever been.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Range {
+    pub(super) lowest: f64,
     pub(super) highest: f64,
-    slots: u64,
+    /// Mean over long.
+    pub(super) mean: f64,
+    pub(super) slots: u64,
 }
 
-impl Stand {
-    pub(super) fn learn(&mut self, value: f64, profile: Option<f64>, season: i64) {
+impl Range {
+    pub(super) fn learn(&mut self, value: f64, season: i64) {
         if self.slots == 0 {
-            *self = Self { last: value, hour: value, season: value, mean: value, lowest: value, highest: value, ..*self };
+            *self = Self { lowest: value, highest: value, mean: value, slots: 0 };
         }
         self.slots = self.slots.saturating_add(1);
-        let season = season as f64;
-        let towards = |known: &mut f64, new: f64, share: f64| *known += (new - *known) * share;
-        towards(&mut self.hour, value, share(self.slots, (12.0 / season).min(0.5)));
-        towards(&mut self.season, value, share(self.slots, 1.5 / season));
-        towards(&mut self.mean, value, share(self.slots, 0.03 / season));
-        if let Some(profile) = profile {
-            let [short, long] = &mut self.deviation;
-            towards(short, value - profile, 12.0 / season);
-            towards(long, value - profile, 1.5 / season);
-            if self.profile == 0.0 {
-                self.profile = profile;
-            }
-            towards(&mut self.profile, profile, 1.5 / season);
-        }
+        self.mean += (value - self.mean) * crate::level::share(self.slots, 0.03 / season as f64);
         self.lowest = self.lowest.min(value);
         self.highest = self.highest.max(value);
-        self.last = value;
     }
 
     /// A small value: no error is held against less.
     pub(super) fn tiny(&self) -> f64 {
         1e-3 * self.mean + 1e-4 * self.highest + 1e-9
+    }
+
+    fn limit(&self, opinion: f64) -> f64 {
+        let beyond = (self.highest - self.lowest) * 0.3;
+        opinion.clamp((self.lowest - beyond).max(0.0), self.highest + beyond)
     }
 }
 
@@ -64,15 +49,28 @@ pub(super) struct Opinions {
     pub(super) spread: Option<f64>,
 }
 
-/// What is known at `origin`, the last closed slot.
+/// Where the series stands at an origin.
+#[derive(Debug, Clone, Copy, Default)]
+struct Levels {
+    /// Means over the last hour, over the last season, and over the remembered ones.
+    hour: f64,
+    season: f64,
+    week: f64,
+    /// How far the last two hours are from the same hours of past seasons.
+    short: f64,
+}
+
+/// What is known at `origin`, a closed slot: nothing after it is looked at.
 pub(super) struct Past<'a> {
-    pub(super) history: &'a History,
-    pub(super) stand: &'a Stand,
-    pub(super) season: i64,
-    pub(super) origin: i64,
+    history: &'a History,
+    range: &'a Range,
+    season: i64,
+    origin: i64,
+    levels: Levels,
 }
 
 /// Values of the same time of past seasons, the newest first.
+#[derive(Clone, Copy)]
 struct Seasons {
     values: [f64; WEEK],
     count: usize,
@@ -114,17 +112,34 @@ impl Seasons {
     }
 }
 
-impl Clone for Seasons {
-    fn clone(&self) -> Self {
-        *self
+impl<'a> Past<'a> {
+    pub(super) fn new(history: &'a History, range: &'a Range, season: i64, origin: i64) -> Self {
+        let mut past = Self { history, range, season, origin, levels: Levels::default() };
+        let hours = (season / 24).max(1);
+        let last = past.get(origin).unwrap_or(range.mean);
+        past.levels.hour = past.mean(hours, 1).unwrap_or(last);
+        past.levels.season = past.mean(season, 1).unwrap_or(last);
+        past.levels.week = past.mean(7 * season, if season > 100 { 3 } else { 1 }).unwrap_or(last);
+        let deviations = (origin - 2 * hours + 1..=origin).filter_map(|slot| Some(past.get(slot)? - past.profile(slot)?));
+        let (sum, count) = deviations.fold((0.0, 0.0), |(sum, count), one| (sum + one, count + 1.0));
+        past.levels.short = if count > 0.0 { sum / count } else { 0.0 };
+        past
     }
-}
-impl Copy for Seasons {}
 
-impl Past<'_> {
+    fn get(&self, slot: i64) -> Option<f64> {
+        if slot > self.origin { None } else { self.history.get(slot) }
+    }
+
+    /// The mean of the last slots, each `step`th.
+    fn mean(&self, length: i64, step: usize) -> Option<f64> {
+        let known = (self.origin - length + 1..=self.origin).rev().step_by(step).filter_map(|slot| self.get(slot));
+        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+        (count > 0.0).then(|| sum / count)
+    }
+
     /// A slot's value and its neighbours', in their mean.
     fn smooth(&self, slot: i64) -> Option<f64> {
-        let known = (slot - AROUND..=slot + AROUND).filter_map(|slot| self.history.get(slot));
+        let known = (slot - AROUND..=slot + AROUND).filter_map(|slot| self.get(slot));
         let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
         (count > 0.0).then(|| sum / count)
     }
@@ -135,9 +150,9 @@ impl Past<'_> {
     }
 
     /// The mean of the same time in the past seasons.
-    pub(super) fn profile(&self, slot: i64) -> Option<f64> {
+    fn profile(&self, slot: i64) -> Option<f64> {
         let first = self.back(slot);
-        Seasons::of((first..first + 7).filter_map(|back| self.smooth(slot - back * self.season))).mean()
+        Seasons::of((first..first + 7).filter_map(|back| self.get(slot - back * self.season))).mean()
     }
 
     /// Of the value of one slot, `ahead` of the last.
@@ -146,9 +161,9 @@ impl Past<'_> {
         let first = self.back(slot);
         let seasons = || (first..first + 7).map(|back| slot - back * self.season);
         let smooth = Seasons::of(seasons().filter_map(|slot| self.smooth(slot)));
-        let sharp = Seasons::of(seasons().filter_map(|slot| self.history.get(slot)));
+        let sharp = Seasons::of(seasons().filter_map(|slot| self.get(slot)));
         let week = self.smooth(slot - 7 * self.season * (ahead + 7 * self.season - 1).div_euclid(7 * self.season));
-        self.opinions(&smooth, &sharp, week, ahead, [self.stand.season, self.stand.hour])
+        self.opinions(&smooth, &sharp, week, ahead, [self.levels.season, self.levels.hour])
     }
 
     /// Of the largest value of the next `ahead` slots.
@@ -157,24 +172,24 @@ impl Past<'_> {
         let first = self.back(slot);
         let window = |back: i64| {
             let until = slot - back * self.season;
-            let known = (until - ahead + 1..=until).filter_map(|slot| self.history.get(slot));
+            let known = (until - ahead + 1..=until).filter_map(|slot| self.get(slot));
             let (count, most) = known.fold((0, 0.0_f64), |(count, most), value| (count + 1, most.max(value)));
             (2 * count > ahead).then_some(most)
         };
         let windows = Seasons::of((first..=7).filter_map(window));
-        let recent = window_before(self, ahead);
-        let hour = window_before(self, (self.season / 24).max(1));
+        let recent = self.largest_before(ahead);
+        let hour = self.largest_before((self.season / 24).max(1));
         self.opinions(&windows, &windows, window(7), ahead, [recent, hour])
     }
 
     fn opinions(&self, smooth: &Seasons, sharp: &Seasons, week: Option<f64>, ahead: i64, levels: [f64; 2]) -> Opinions {
-        let stand = self.stand;
+        let tiny = self.range.tiny();
         let or_silent = |opinion: Option<f64>| opinion.unwrap_or(f64::NAN);
-        let [short, long] = stand.deviation;
+        let long = self.levels.season - self.levels.week;
+        let short = self.levels.short;
         let hours = ahead as f64 * 24.0 / self.season as f64;
-        let damped = long + (short - long) * libm::exp(-hours / 6.0);
-        let ratio = (stand.season + stand.tiny()) / (stand.profile.max(0.0) + stand.tiny());
-        let ratio = ratio.clamp(0.2, 5.0);
+        let damped = short * libm::exp(-hours / 6.0);
+        let ratio = ((self.levels.season + tiny) / (self.levels.week + tiny)).clamp(0.2, 5.0);
         let mean = smooth.mean();
         let [level, hour] = levels;
         let said = [
@@ -189,17 +204,12 @@ impl Past<'_> {
             hour,
             f64::NAN,
         ];
-        Opinions { said: said.map(|said| self.limit(said)), spread: sharp.spread() }
+        Opinions { said: said.map(|said| self.range.limit(said)), spread: sharp.spread() }
     }
 
-    fn limit(&self, opinion: f64) -> f64 {
-        let beyond = (self.stand.highest - self.stand.lowest) * 0.3;
-        opinion.clamp((self.stand.lowest - beyond).max(0.0), self.stand.highest + beyond)
+    /// The largest of the last `length` slots.
+    fn largest_before(&self, length: i64) -> f64 {
+        let known = (self.origin - length + 1..=self.origin).filter_map(|slot| self.get(slot));
+        known.fold(0.0, f64::max)
     }
-}
-
-/// The largest of the last `length` slots.
-fn window_before(past: &Past<'_>, length: i64) -> f64 {
-    let known = (past.origin - length + 1..=past.origin).filter_map(|slot| past.history.get(slot));
-    known.fold(0.0, f64::max)
 }

@@ -1,0 +1,81 @@
+//! A period that nobody declared, such as that of a job every seven hours, found and dropped by evidence.
+//!
+//! The autocorrelation of the remembered week proposes; what folding the week at a period explains of its variance, each
+//! value being left out of its own mean, decides. A period must explain more than the season does, and is looked for anew
+//! each season: one that no longer does is gone.
+
+/// The shortest, in slots; shorter ones are noise between neighbours.
+const SHORTEST: usize = 3;
+/// Peaks of the autocorrelation that are folded.
+const CANDIDATES: usize = 6;
+/// A period explains at least this share of the variance, and so much more than the season.
+const EXPLAINED_MIN: f64 = 0.15;
+const MORE_THAN_SEASON: f64 = 0.05;
+/// Whole periods that must be remembered.
+const SEEN_MIN: usize = 3;
+
+/// The period of `values`, oldest first and not a number where unknown, that explains more than `season` does.
+pub(super) fn find(values: &[f64], season: usize) -> Option<usize> {
+    let known: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    if 4 * known.len() < 3 * values.len() || known.len() < SEEN_MIN * SHORTEST {
+        return None;
+    }
+    let count = known.len() as f64;
+    let mean = known.iter().sum::<f64>() / count;
+    // What is not known is no deviation.
+    let parts: Vec<f64> = values.iter().map(|value| if value.is_nan() { 0.0 } else { value - mean }).collect();
+    let variance: f64 = parts.iter().map(|part| part * part).sum();
+    if variance <= 1e-9 * mean * mean * count {
+        return None;
+    }
+    let found = candidates(&parts).into_iter().map(|period| (period, explained(&parts, variance, period)));
+    let (period, share) = found.max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let least = (explained(&parts, variance, season) + MORE_THAN_SEASON).max(EXPLAINED_MIN);
+    (share > least).then_some(period)
+}
+
+/// The highest peaks of the autocorrelation.
+fn candidates(parts: &[f64]) -> Vec<usize> {
+    let longest = parts.len() / SEEN_MIN;
+    let at = |lag: usize| {
+        let products = parts.iter().zip(parts.iter().skip(lag)).map(|(a, b)| a * b);
+        products.sum::<f64>() / (parts.len() - lag) as f64
+    };
+    let mut peaks: Vec<(usize, f64)> = Vec::new();
+    let (mut before, mut here) = (at(SHORTEST - 1), at(SHORTEST));
+    for lag in SHORTEST..longest {
+        let after = at(lag + 1);
+        if here > 0.0 && here >= before && here > after {
+            peaks.push((lag, here));
+        }
+        (before, here) = (here, after);
+    }
+    peaks.sort_by(|a, b| b.1.total_cmp(&a.1));
+    peaks.into_iter().take(CANDIDATES).map(|(lag, _)| lag).collect()
+}
+
+/// The share of the variance that the mean of the other values at the same place of a period explains.
+fn explained(parts: &[f64], variance: f64, period: usize) -> f64 {
+    if period == 0 || period * 2 > parts.len() {
+        return 0.0;
+    }
+    let mut sums = vec![(0.0, 0.0); period];
+    for (place, part) in parts.iter().enumerate() {
+        if let Some((sum, count)) = sums.get_mut(place % period) {
+            *sum += part;
+            *count += 1.0;
+        }
+    }
+    let left: f64 = parts
+        .iter()
+        .zip(sums.iter().cycle())
+        .map(|(part, (sum, count))| {
+            let others = if *count > 1.0 { (sum - part) / (count - 1.0) } else { 0.0 };
+            (part - others) * (part - others)
+        })
+        .sum();
+    1.0 - left / variance
+}
+
+#[cfg(test)]
+mod tests;
