@@ -15,6 +15,9 @@
 //! INVARIANT(bounded): the state of three short stretches is at most 10 KiB, and an update takes constant time.
 
 mod batch;
+mod calendar;
+#[cfg(test)]
+mod chance;
 mod counter;
 mod forecaster;
 mod head;
@@ -27,14 +30,17 @@ mod regression;
 mod score;
 mod series;
 mod settings;
+mod shape;
 mod sketch;
 
 pub use batch::{Sample, Taken, observe_all};
+pub use calendar::{Calendar, CalendarError, Day, ENTRIES_MAX, Effect, Event, Weekday};
 pub use counter::Counter;
 pub use forecaster::{Forecast, Forecaster, StateError};
 pub use outlook::{Expected, Outlook};
 pub use score::{Score, Trust};
 pub use series::{Counts, Outcome, Refusal};
+pub use shape::Shape;
 pub use settings::{AHEAD_MAX, STRETCHES_MAX, Settings, SettingsError, Stretch};
 
 /// The probabilities that are shown to people, rising.

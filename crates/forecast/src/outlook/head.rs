@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::opinions::{EXPERTS, Opinions, Range};
+use super::opinions::{EXPERTS, Opinions};
+use super::range::Range;
 use crate::level::share;
 use crate::sketch::Sketch;
 
@@ -16,6 +17,8 @@ pub(super) const CLUES: usize = 4;
 const PENDING_MAX: i64 = 20;
 /// Losses before any is known.
 const LOSSES: [f32; EXPERTS] = [1.2, 1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 1.2, 1.2, 1.0];
+/// Errors grow with the distance to this power, where nothing is known of the farther.
+const GROWTH: f64 = 0.25;
 /// An opinion's distance from the centre is kept in parts of a scale.
 const PARTS: f64 = 16.0;
 
@@ -64,7 +67,7 @@ pub(super) struct Parameters {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seven digits are finer than any load is measured")]
-fn narrow(value: f64) -> f32 {
+pub(super) fn narrow(value: f64) -> f32 {
     value.clamp(-1e30, 1e30) as f32
 }
 
@@ -130,8 +133,39 @@ impl Head {
         index.rem_euclid(self.every()) == 0
     }
 
-    /// Its parameters, where `shorter` are those of the distance before, if any.
-    pub(super) fn parameters(&self, shorter: Option<&Parameters>) -> Parameters {
+    /// Whether a stored one keeps its rules.
+    pub(super) fn is_sound(&self) -> bool {
+        let rest = self.errors.iter().chain(&self.powers).chain([&self.relative, &self.factor]);
+        self.losses.iter().all(|loss| (0.0..=1e6).contains(loss))
+            && rest.clone().all(|value| value.is_finite())
+            && self.errors.iter().chain([&self.relative]).all(|value| *value >= 0.0)
+            && self.pending.len() <= PENDING_MAX as usize + 1
+            && self.pending.iter().all(|pending| pending.centre.is_finite() && pending.scale.is_finite())
+    }
+
+    /// Bytes of what waits.
+    pub(super) fn footprint(&self) -> usize {
+        size_of::<Self>() + self.pending.capacity() * size_of::<Pending>()
+    }
+
+    /// Begins with a borrowed shape, the last expert, which is off by so much of the level.
+    pub(super) fn borrow(&mut self, relative: f64) {
+        self.relative = self.relative.max(narrow(relative));
+        if let Some(loss) = self.losses.last_mut() {
+            *loss = 0.5;
+        }
+    }
+
+    /// Gives the last expert, who now says something else, the standing of the best.
+    pub(super) fn welcome(&mut self) {
+        let best = self.losses.iter().copied().fold(f32::MAX, f32::min);
+        if let Some(loss) = self.losses.last_mut() {
+            *loss = best;
+        }
+    }
+
+    /// Its parameters, where `shorter` are those of the distance before, with it.
+    pub(super) fn parameters(&self, shorter: Option<&(Parameters, i64)>) -> Parameters {
         let scored = f64::from(self.scored);
         let own = Parameters {
             losses: self.losses.map(f64::from),
@@ -142,7 +176,12 @@ impl Head {
             known: self.scored > 0,
         };
         match shorter {
-            Some(shorter) if shorter.known => shorter.towards(&own, scored / (scored + BORROWED)),
+            Some((shorter, distance)) if shorter.known => {
+                let farther = self.distance as f64 / (*distance).max(1) as f64;
+                let mut shorter = *shorter;
+                shorter.errors = shorter.errors.map(|error| error * libm::pow(farther, GROWTH));
+                shorter.towards(&own, scored / (scored + BORROWED))
+            }
             _ => own,
         }
     }
@@ -160,20 +199,19 @@ impl Head {
         self.pending.push_back(Pending { at: index as u16, centre, scale, opinions });
     }
 
-    /// Compares forecasts whose time has come with what came.
+    /// Gives forecasts whose time has come to `compare`, with the slot from which they were made.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "digits cut on purpose")]
-    pub(super) fn settle(&mut self, index: i64, truth: &impl Fn(i64, i64) -> Option<f64>, sketch: &mut Sketch) {
+    pub(super) fn settle(&mut self, index: i64, mut compare: impl FnMut(i64, &Said, &mut Self) -> Option<()>) {
         while let Some(pending) = self.pending.front().copied() {
             let at = index - i64::from((index as u16).wrapping_sub(pending.at));
             if at + self.distance > index {
                 break;
             }
             self.pending.pop_front();
-            let Some(truth) = truth(at, at + self.distance) else { continue };
             let (centre, scale) = (f64::from(pending.centre), f64::from(pending.scale));
             let opinion = |off: i8| if off == i8::MIN { f64::NAN } else { centre + f64::from(off) / PARTS * scale };
             let opinions = pending.opinions.map(opinion);
-            self.learn(&Said { centre, scale, clues: [0.0; CLUES], opinions }, truth, sketch, 0.01);
+            compare(at, &Said { centre, scale, clues: [0.0; CLUES], opinions }, self);
         }
     }
 

@@ -3,43 +3,66 @@
 //! As they need nothing else, what they would have said at an origin of the last days can be asked again when its truth is
 //! known: nothing has to be kept to score them.
 
+use super::range::Range;
+use super::seasons::Seasons;
+use crate::calendar::{Calendar, Day, Weekday};
 use crate::history::History;
-use crate::settings::WEEK;
+use crate::shape::Shape;
 
 /// How many experts there are.
 pub(super) const EXPERTS: usize = 10;
 /// Slots on either side that a slot is smoothed with.
 const AROUND: i64 = 2;
+/// Seasons in a week of them.
+const WEEK: i64 = 7;
+/// A found period is followed back so many times.
+const PERIODS: i64 = 6;
+/// What is left of a deviation from the season after so many 24ths of a season.
+const DAMPING: f64 = 6.0;
+/// Ratios of levels beyond this are noise.
+const RATIO_MAX: f64 = 5.0;
+/// Where a week has more slots than this, one in three is enough for its mean.
+const MANY: i64 = 1_000;
 
-/// What the series has ever been.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Range {
-    pub(super) lowest: f64,
-    pub(super) highest: f64,
-    /// Mean over long.
-    pub(super) mean: f64,
-    pub(super) slots: u64,
+/// What is known besides the week itself.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) history: &'a History,
+    pub(super) range: &'a Range,
+    pub(super) calendar: &'a Calendar,
+    pub(super) shape: Option<&'a Shape>,
+    pub(super) period: Option<i64>,
+    /// Slots of a season.
+    pub(super) season: i64,
+    pub(super) slot_ms: i64,
+    /// Whether a season is a day, so that a calendar's days mean something.
+    pub(super) daily: bool,
 }
 
-impl Range {
-    pub(super) fn learn(&mut self, value: f64, season: i64) {
-        if self.slots == 0 {
-            *self = Self { lowest: value, highest: value, mean: value, slots: 0 };
+impl Known<'_> {
+    /// The middle of a slot.
+    fn middle_ms(&self, slot: i64) -> i64 {
+        slot.saturating_mul(self.slot_ms).saturating_add(self.slot_ms / 2)
+    }
+
+    /// What the day of a slot is declared to be.
+    pub(super) fn declared(&self, slot: i64) -> Option<Day> {
+        (self.daily && self.calendar.declares_days()).then(|| self.calendar.declared(self.middle_ms(slot)))?
+    }
+
+    /// The slot of the same local time, `back` seasons before.
+    fn before(&self, slot: i64, back: i64) -> i64 {
+        let then = slot - back * self.season;
+        if !self.calendar.changes_clocks() {
+            return then;
         }
-        self.slots = self.slots.saturating_add(1);
-        self.mean += (value - self.mean) * crate::level::share(self.slots, 0.03 / season as f64);
-        self.lowest = self.lowest.min(value);
-        self.highest = self.highest.max(value);
+        let offset = |slot: i64| self.calendar.offset_at(self.middle_ms(slot));
+        then + (offset(slot) - offset(then)).div_euclid(self.slot_ms)
     }
 
-    /// A small value: no error is held against less.
-    pub(super) fn tiny(&self) -> f64 {
-        1e-3 * self.mean + 1e-4 * self.highest + 1e-9
-    }
-
-    fn limit(&self, opinion: f64) -> f64 {
-        let beyond = (self.highest - self.lowest) * 0.3;
-        opinion.clamp((self.lowest - beyond).max(0.0), self.highest + beyond)
+    fn shape_at(&self, shape: &Shape, slot: i64) -> f64 {
+        let offset = self.calendar.offset_at(self.middle_ms(slot)).div_euclid(self.slot_ms);
+        shape.at(slot + offset, self.season)
     }
 }
 
@@ -47,169 +70,198 @@ impl Range {
 pub(super) struct Opinions {
     pub(super) said: [f64; EXPERTS],
     pub(super) spread: Option<f64>,
+    /// What days like the target's say, where its day is declared to be like others.
+    pub(super) like: Option<f64>,
 }
 
 /// Where the series stands at an origin.
 #[derive(Debug, Clone, Copy, Default)]
 struct Levels {
-    /// Means over the last hour, over the last season, and over the remembered ones.
+    last: f64,
+    /// Means over the last hour (a 24th of a season), over the last season, and over the remembered ones.
     hour: f64,
     season: f64,
     week: f64,
     /// How far the last two hours are from the same hours of past seasons.
-    short: f64,
+    deviation: f64,
 }
 
 /// What is known at `origin`, a closed slot: nothing after it is looked at.
 pub(super) struct Past<'a> {
-    history: &'a History,
-    range: &'a Range,
-    season: i64,
+    known: Known<'a>,
     origin: i64,
     levels: Levels,
 }
 
-/// Values of the same time of past seasons, the newest first.
-#[derive(Clone, Copy)]
-struct Seasons {
-    values: [f64; WEEK],
-    count: usize,
-}
-
-impl Seasons {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut seasons = Self { values: [0.0; WEEK], count: 0 };
-        for (place, value) in seasons.values.iter_mut().zip(values) {
-            *place = value;
-            seasons.count += 1;
-        }
-        seasons
-    }
-
-    fn known(&self) -> &[f64] {
-        self.values.get(..self.count).unwrap_or_default()
-    }
-
-    fn mean(&self) -> Option<f64> {
-        let known = self.known();
-        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
-    }
-
-    fn median(&self) -> Option<f64> {
-        let mut sorted = *self;
-        let known = sorted.values.get_mut(..self.count)?;
-        known.sort_unstable_by(f64::total_cmp);
-        let (low, high) = (known.get(known.len().checked_sub(1)? / 2)?, known.get(known.len() / 2)?);
-        Some(f64::midpoint(*low, *high))
-    }
-
-    fn spread(&self) -> Option<f64> {
-        let mean = self.mean()?;
-        let known = self.known();
-        let sum: f64 = known.iter().map(|value| libm::fabs(value - mean)).sum();
-        // A mean of few is drawn to each of them.
-        (known.len() > 1).then(|| sum / (known.len() as f64 - 1.0))
-    }
-}
-
 impl<'a> Past<'a> {
-    pub(super) fn new(history: &'a History, range: &'a Range, season: i64, origin: i64) -> Self {
-        let mut past = Self { history, range, season, origin, levels: Levels::default() };
-        let hours = (season / 24).max(1);
-        let last = past.get(origin).unwrap_or(range.mean);
-        past.levels.hour = past.mean(hours, 1).unwrap_or(last);
-        past.levels.season = past.mean(season, 1).unwrap_or(last);
-        past.levels.week = past.mean(7 * season, if season > 100 { 3 } else { 1 }).unwrap_or(last);
-        let deviations = (origin - 2 * hours + 1..=origin).filter_map(|slot| Some(past.get(slot)? - past.profile(slot)?));
+    pub(super) fn new(known: Known<'a>, origin: i64) -> Self {
+        let mut past = Self { known, origin, levels: Levels::default() };
+        let season = known.season;
+        let hour = (season / 24).max(1);
+        let last = past.get(origin).unwrap_or(known.range.mean);
+        let thinned = if WEEK * season > MANY { 3 } else { 1 };
+        let deviations = (origin - 2 * hour + 1..=origin).filter_map(|slot| Some(past.get(slot)? - past.profile(slot)?));
         let (sum, count) = deviations.fold((0.0, 0.0), |(sum, count), one| (sum + one, count + 1.0));
-        past.levels.short = if count > 0.0 { sum / count } else { 0.0 };
+        past.levels = Levels {
+            last,
+            hour: past.mean(hour, 1).unwrap_or(last),
+            season: past.mean(season, 1).unwrap_or(last),
+            week: past.mean(WEEK * season, thinned).unwrap_or(last),
+            deviation: if count > 0.0 { sum / count } else { 0.0 },
+        };
         past
     }
 
     fn get(&self, slot: i64) -> Option<f64> {
-        if slot > self.origin { None } else { self.history.get(slot) }
+        if slot > self.origin { None } else { self.known.history.get(slot) }
+    }
+
+    /// The last value.
+    pub(super) const fn last(&self) -> f64 {
+        self.levels.last
     }
 
     /// The mean of the last slots, each `step`th.
     fn mean(&self, length: i64, step: usize) -> Option<f64> {
-        let known = (self.origin - length + 1..=self.origin).rev().step_by(step).filter_map(|slot| self.get(slot));
-        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-        (count > 0.0).then(|| sum / count)
+        mean((self.origin - length + 1..=self.origin).rev().step_by(step).filter_map(|slot| self.get(slot)))
     }
 
     /// A slot's value and its neighbours', in their mean.
     fn smooth(&self, slot: i64) -> Option<f64> {
-        let known = (slot - AROUND..=slot + AROUND).filter_map(|slot| self.get(slot));
-        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-        (count > 0.0).then(|| sum / count)
+        mean((slot - AROUND..=slot + AROUND).filter_map(|slot| self.get(slot)))
     }
 
     /// How many seasons before `slot` the newest known one lies.
     fn back(&self, slot: i64) -> i64 {
-        (slot - self.origin + self.season - 1).div_euclid(self.season).max(1)
+        (slot - self.origin + self.known.season - 1).div_euclid(self.known.season).max(1)
     }
 
     /// The mean of the same time in the past seasons.
     fn profile(&self, slot: i64) -> Option<f64> {
         let first = self.back(slot);
-        Seasons::of((first..first + 7).filter_map(|back| self.get(slot - back * self.season))).mean()
+        Seasons::of((first..first + WEEK).filter_map(|back| self.get(slot - back * self.known.season))).mean()
+    }
+
+    /// What `read` says of past seasons of a slot: of those that no calendar sets apart, or of all where it does so with
+    /// every one.
+    fn plain(&self, slot: i64, read: impl Fn(i64) -> Option<f64>) -> Seasons {
+        let first = self.back(slot);
+        let all = || (first..first + WEEK).map(|back| self.known.before(slot, back));
+        if self.known.calendar.declares_days() {
+            let plain = Seasons::of(all().filter(|then| self.known.declared(*then).is_none()).filter_map(&read));
+            if plain.newest().is_some() {
+                return plain;
+            }
+        }
+        Seasons::of(all().filter_map(read))
+    }
+
+    /// What `read` says of days like the slot's, where a calendar declares it.
+    fn like(&self, slot: i64, read: impl Fn(i64) -> Option<f64>) -> Option<f64> {
+        let declared = self.known.declared(slot)?;
+        let first = self.back(slot);
+        let alike = |day: Day| {
+            let days = (first..first + WEEK).map(|back| self.known.before(slot, back));
+            let days = days.filter(|then| self.known.calendar.like(self.known.middle_ms(*then)) == day);
+            Seasons::of(days.filter_map(&read)).mean()
+        };
+        let sunday = || alike(Day::Like(Weekday::Sunday));
+        alike(declared).or_else(|| (declared == Day::Holiday).then(sunday)?)
+    }
+
+    /// What past days say of a slot, plainly and by their likeness, where a calendar declares its day.
+    pub(super) fn declared(&self, slot: i64) -> Option<[f64; 2]> {
+        let like = self.like(slot, |then| self.smooth(then))?;
+        Some([self.plain(slot, |then| self.smooth(then)).mean()?, like])
     }
 
     /// Of the value of one slot, `ahead` of the last.
     pub(super) fn value(&self, ahead: i64) -> Opinions {
         let slot = self.origin + ahead;
-        let first = self.back(slot);
-        let seasons = || (first..first + 7).map(|back| slot - back * self.season);
-        let smooth = Seasons::of(seasons().filter_map(|slot| self.smooth(slot)));
-        let sharp = Seasons::of(seasons().filter_map(|slot| self.get(slot)));
-        let week = self.smooth(slot - 7 * self.season * (ahead + 7 * self.season - 1).div_euclid(7 * self.season));
-        self.opinions(&smooth, &sharp, week, ahead, [self.levels.season, self.levels.hour])
+        let smooth = self.plain(slot, |then| self.smooth(then));
+        let sharp = self.plain(slot, |then| self.get(then));
+        let weeks = (ahead + WEEK * self.known.season - 1).div_euclid(WEEK * self.known.season);
+        let week = self.smooth(self.known.before(slot, WEEK * weeks));
+        let like = self.like(slot, |then| self.smooth(then));
+        let last = self.found(ahead, |then| self.get(then)).or_else(|| self.borrowed(slot, slot));
+        self.opinions(&smooth, &sharp, ahead, [self.levels.season, self.levels.hour], [week, last, like])
     }
 
     /// Of the largest value of the next `ahead` slots.
     pub(super) fn most(&self, ahead: i64) -> Opinions {
         let slot = self.origin + ahead;
-        let first = self.back(slot);
-        let window = |back: i64| {
-            let until = slot - back * self.season;
-            let known = (until - ahead + 1..=until).filter_map(|slot| self.get(slot));
-            let (count, most) = known.fold((0, 0.0_f64), |(count, most), value| (count + 1, most.max(value)));
-            (2 * count > ahead).then_some(most)
-        };
-        let windows = Seasons::of((first..=7).filter_map(window));
-        let recent = self.largest_before(ahead);
-        let hour = self.largest_before((self.season / 24).max(1));
-        self.opinions(&windows, &windows, window(7), ahead, [recent, hour])
+        let window = |until: i64| self.largest(until - ahead + 1, until);
+        let windows = self.plain(slot, window);
+        let week = window(self.known.before(slot, WEEK));
+        let like = self.like(slot, window);
+        let last = self.found(ahead, window).or_else(|| self.borrowed(self.origin + 1, slot));
+        let hour = (self.known.season / 24).max(1);
+        let recent = [ahead, hour].map(|length| window_or(self.largest(self.origin - length + 1, self.origin), self.levels.last));
+        self.opinions(&windows, &windows, ahead, recent, [week, last, like])
     }
 
-    fn opinions(&self, smooth: &Seasons, sharp: &Seasons, week: Option<f64>, ahead: i64, levels: [f64; 2]) -> Opinions {
-        let tiny = self.range.tiny();
+    /// The mean of what was at whole found periods before.
+    fn found(&self, ahead: i64, read: impl Fn(i64) -> Option<f64>) -> Option<f64> {
+        let period = self.known.period.filter(|period| *period > 0)?;
+        let first = (ahead + period - 1).div_euclid(period);
+        mean((first..first + PERIODS).filter_map(|times| read(self.origin + ahead - times * period)))
+    }
+
+    /// What a borrowed shape says of the largest from one slot to another, at the level of the last season.
+    fn borrowed(&self, from: i64, until: i64) -> Option<f64> {
+        let shape = self.known.shape?;
+        let hour = (self.known.season / 24).max(1);
+        let seen = i64::try_from(self.known.range.slots).unwrap_or(i64::MAX).clamp(1, self.known.season);
+        let at = |slot: i64| self.known.shape_at(shape, slot);
+        let lately = mean((0..seen).step_by(usize::try_from(hour).unwrap_or(1)).map(|back| at(self.origin - back)))?;
+        let then = (from..=until).step_by(usize::try_from(hour).unwrap_or(1)).map(at).fold(at(until), f64::max);
+        let ratio = (then + 0.02) / (lately + 0.02);
+        Some(self.levels.season * ratio.clamp(0.05, 20.0))
+    }
+
+    /// The largest of some slots, where half of them are known.
+    fn largest(&self, first: i64, last: i64) -> Option<f64> {
+        let known = (first..=last).filter_map(|slot| self.get(slot));
+        let (count, most) = known.fold((0, 0.0_f64), |(count, most), value| (count + 1, most.max(value)));
+        (2 * count > last - first).then_some(most)
+    }
+
+    fn opinions(&self, smooth: &Seasons, sharp: &Seasons, ahead: i64, levels: [f64; 2], others: [Option<f64>; 3]) -> Opinions {
+        let range = self.known.range;
+        let tiny = range.tiny();
         let or_silent = |opinion: Option<f64>| opinion.unwrap_or(f64::NAN);
-        let long = self.levels.season - self.levels.week;
-        let short = self.levels.short;
-        let hours = ahead as f64 * 24.0 / self.season as f64;
-        let damped = short * libm::exp(-hours / 6.0);
-        let ratio = ((self.levels.season + tiny) / (self.levels.week + tiny)).clamp(0.2, 5.0);
+        let risen = self.levels.season - self.levels.week;
+        let hours = ahead as f64 * 24.0 / self.known.season as f64;
+        let damped = self.levels.deviation * libm::exp(-hours / DAMPING);
+        let ratio = ((self.levels.season + tiny) / (self.levels.week + tiny)).clamp(1.0 / RATIO_MAX, RATIO_MAX);
         let mean = smooth.mean();
-        let [level, hour] = levels;
-        let said = [
-            or_silent(smooth.known().first().copied()),
+        let ([level, hour], [week, last, like]) = (levels, others);
+        let mut said = [
+            or_silent(smooth.newest()),
             or_silent(sharp.median()),
             or_silent(mean),
             or_silent(week),
-            or_silent(mean.map(|mean| mean + long)),
+            or_silent(mean.map(|mean| mean + risen)),
             or_silent(mean.map(|mean| mean * ratio)),
             or_silent(mean.map(|mean| mean + damped)),
             level,
             hour,
             f64::NAN,
-        ];
-        Opinions { said: said.map(|said| self.range.limit(said)), spread: sharp.spread() }
+        ]
+        .map(|said| range.limit(said));
+        // A shape knows of a peak before the series has had its first.
+        if let Some(place) = said.last_mut() {
+            *place = or_silent(last);
+        }
+        Opinions { said, spread: sharp.spread(), like: like.map(|like| range.limit(like)) }
     }
+}
 
-    /// The largest of the last `length` slots.
-    fn largest_before(&self, length: i64) -> f64 {
-        let known = (self.origin - length + 1..=self.origin).filter_map(|slot| self.get(slot));
-        known.fold(0.0, f64::max)
-    }
+fn window_or(window: Option<f64>, otherwise: f64) -> f64 {
+    window.unwrap_or(otherwise)
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    (count > 0.0).then(|| sum / count)
 }

@@ -1,6 +1,6 @@
 //! Our forecaster, sample after sample.
 
-use tenantry_forecast::{Forecaster, Outlook, Settings, Stretch};
+use tenantry_forecast::{Calendar, Forecaster, Outlook, Settings, Stretch};
 
 use super::series::Series;
 use super::{Horizon, LEVELS, Refused, Said};
@@ -35,19 +35,20 @@ pub(super) fn said(series: &Series, horizons: &[Horizon]) -> Result<Vec<Vec<Opti
 /// The same of our outlook, on slots.
 pub(super) fn outlook(series: &Series, horizons: &[Horizon]) -> Result<Vec<Vec<Option<Said>>>, Refused> {
     let mut outlook = Outlook::new(Settings::new(series.step_ms(), None)?);
+    let calendar = Calendar::new();
     let mut said: Vec<Vec<Option<Said>>> = vec![Vec::new(); horizons.len()];
     for (place, value) in series.values().iter().enumerate() {
         let at_ms = series.at(place).as_millis();
         if let Some(value) = value {
-            outlook.observe(at_ms, *value, at_ms);
-            outlook.advance(at_ms + series.step_ms());
+            outlook.observe(at_ms, *value, at_ms, &calendar);
+            outlook.advance(at_ms + series.step_ms(), &calendar);
         }
         if place < series.half() {
             continue;
         }
         for (horizon, said) in horizons.iter().zip(&mut said) {
             let ahead_ms = i64::try_from(horizon.steps).unwrap_or(i64::MAX).saturating_mul(series.step_ms());
-            let expected = value.and_then(|_| outlook.at(at_ms.saturating_add(ahead_ms)));
+            let expected = value.and_then(|_| outlook.at(at_ms.saturating_add(ahead_ms), &calendar));
             said.push(expected.map(|expected| expected.quantiles(LEVELS)));
         }
     }
