@@ -7,6 +7,18 @@
 //! every second slot scores each distance without anything being kept for it; farther ones keep a few forecasts that wait.
 //! The largest value of a window has experts, scales and errors of its own: it is no product of its slots' distributions.
 
+/// Tmp.
+pub(crate) static T: std::sync::LazyLock<[f64; 12]> = std::sync::LazyLock::new(|| {
+    let mut t = [0.6, 0.001, 0.002, 1500.0, 6000.0, 0.01, 6.0, 3.0, 3.0, 1.0, 1.0, 1.0];
+    if let Ok(v) = std::env::var("T") {
+        for (i, x) in v.split(',').enumerate() {
+            if let Ok(x) = x.parse() {
+                t[i] = x;
+            }
+        }
+    }
+    t
+});
 mod expected;
 mod head;
 mod opinions;
@@ -33,11 +45,11 @@ use range::Range;
 pub use expected::Expected;
 
 /// Distances that are learned, in 24ths of a season: hours of a day.
-const DISTANCES: [i64; 8] = [1, 3, 6, 12, 24, 48, 96, 168];
+const DISTANCES: [i64; 7] = [1, 6, 12, 24, 48, 96, 168];
 /// Seasons in a week of them, the farthest that is looked ahead.
 const WEEK: i64 = 7;
 /// Place of the first of them that is far: a season and more.
-const FAR: usize = 4;
+const FAR: usize = 3;
 /// Errors that count half after as many more, near and far.
 const HALF_LIVES: [f64; 2] = [6_000.0, 1_500.0];
 /// Seasons ahead up to which the past is asked again for what would have been said.
@@ -82,7 +94,7 @@ impl Outlook {
     pub fn new(settings: Settings) -> Self {
         let slots = settings.slots();
         let heads: Vec<Head> = DISTANCES.iter().map(|distance| Head::new((distance * slots / 24).max(1))).collect();
-        let [near, far] = HALF_LIVES;
+        let [far, near] = [T[3], T[4]];
         Self {
             settings,
             series: Series::default(),
@@ -211,14 +223,15 @@ impl Outlook {
         let [near, far, near_most, far_most] = &self.sketches;
         let sketches = if maxima { [near_most, far_most] } else { [near, far] };
         let part = match place + 1 {
-            after if after < FAR => 0.0,
-            FAR => part,
+            after if after < T[8] as usize => 0.0,
+            after if after == T[8] as usize => part,
             _ => 1.0,
         };
-        let [value, most] = STRETCH;
+        let [value, most] = [T[0], T[6]];
         let seen = self.range.slots.max(1) as f64;
-        let stretch = 1.0 + if maxima { most } else { value } * ahead as f64 / seen;
-        Law { centre, scale, sketches, part, stretch: stretch.min(STRETCH_MAX), bound: BOUND * self.range.highest.max(centre) }
+        let part_seen = ahead as f64 / seen;
+        let stretch = 1.0 + if maxima { most * part_seen } else { value * libm::sqrt(part_seen) };
+        Law { centre, scale, sketches, part, stretch: stretch.min(T[7]), bound: BOUND * self.range.highest.max(centre) }
     }
 
     /// The experts as one; where a calendar declares the day, drawn to what days like it say, as that has earned.
@@ -307,7 +320,7 @@ impl Outlook {
 
     /// Scores a distance by what would have been said of the slot that closed just now.
     fn ask_again(&mut self, place: usize, index: i64, distance: i64, calendar: &Calendar) {
-        let sketch = usize::from(place >= FAR);
+        let sketch = usize::from(place >= T[8] as usize);
         let past = Past::new(self.known(calendar), index - distance);
         let opinions = past.value(distance);
         let mut said = self.said(&shrunk(&self.values, place), &opinions);
@@ -319,7 +332,7 @@ impl Outlook {
             said.opinions = [f64::NAN; opinions::EXPERTS];
         }
         let truth = self.history.get(index).unwrap_or_default();
-        let [learn, learn_most, _] = LEARN;
+        let [learn, learn_most] = [T[1],T[2]];
         if let (Some(head), Some(sketch)) = (self.values.get_mut(place), self.sketches.get_mut(sketch)) {
             if let Some(record) = self.records.get_mut(place) {
                 let quantile = said.centre + said.scale * sketch.quantile(LEVEL);
@@ -336,7 +349,7 @@ impl Outlook {
 
     /// Scores a distance by what was said and waited, and says what waits next.
     fn settle_and_wait(&mut self, place: usize, index: i64, distance: i64, calendar: &Calendar) {
-        let [.., few] = LEARN;
+        let few = T[5];
         let speaks = self.values.get(place).is_some_and(|head| head.speaks_at(index));
         let next = speaks.then(|| {
             let past = Past::new(self.known(calendar), index);

@@ -5,7 +5,7 @@ use crate::score::{Score, Trust};
 use crate::sketch::Sketch;
 
 /// Windows that a window contains and is not smaller than, and itself.
-pub(super) const LAWS: usize = 9;
+pub(super) const LAWS: usize = 8;
 
 /// A centre, a scale, and sketches of errors in units of it.
 #[derive(Debug, Clone, Copy)]

@@ -14,9 +14,11 @@ const BORROWED: f64 = 100.0;
 /// What is known of the size of errors.
 pub(super) const CLUES: usize = 4;
 /// Forecasts that wait for their truth, where the past does not reach back far enough to ask again.
-const PENDING_MAX: i64 = 20;
+const PENDING_MAX: i64 = 15;
 /// Losses before any is known.
 const LOSSES: [f32; EXPERTS] = [1.2, 1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 1.2, 1.2, 1.0];
+/// No error is expected to be smaller than this share of the mean error.
+const LEAST: f64 = 0.3;
 /// Errors grow with the distance to this power, where nothing is known of the farther.
 const GROWTH: f64 = 0.25;
 /// An opinion's distance from the centre is kept in parts of a scale.
@@ -104,7 +106,9 @@ impl Parameters {
         let [middle, ..] = clues;
         let relative = clues.map(|clue| clue - middle);
         let log: f64 = middle + self.powers.iter().zip(relative).map(|(power, clue)| power * clue).sum::<f64>();
-        let scale = libm::exp(log + self.factor).clamp(tiny, range.highest + tiny);
+        // A series that sleeps is off by nothing for days, and by as much as ever when it wakes.
+        let usual = if opinions.asleep { slow.max(0.5 * range.mean) } else { slow };
+        let scale = libm::exp(log + self.factor).max(LEAST * usual).clamp(tiny, range.highest + tiny);
         Said { centre, scale, clues: relative, opinions: opinions.said }
     }
 }

@@ -21,6 +21,8 @@ const PERIODS: i64 = 6;
 const DAMPING: f64 = 6.0;
 /// Ratios of levels beyond this are noise.
 const RATIO_MAX: f64 = 5.0;
+/// A series sleeps where the last season had less than this share of the long mean.
+const ASLEEP: f64 = 0.05;
 /// Where a week has more slots than this, one in three is enough for its mean.
 const MANY: i64 = 1_000;
 
@@ -72,6 +74,8 @@ pub(super) struct Opinions {
     pub(super) spread: Option<f64>,
     /// What days like the target's say, where its day is declared to be like others.
     pub(super) like: Option<f64>,
+    /// Whether there was next to no load for a season.
+    pub(super) asleep: bool,
 }
 
 /// Where the series stands at an origin.
@@ -196,7 +200,7 @@ impl<'a> Past<'a> {
         let like = self.like(slot, window);
         let last = self.found(ahead, window).or_else(|| self.borrowed(self.origin + 1, slot));
         let hour = (self.known.season / 24).max(1);
-        let recent = [ahead, hour].map(|length| window_or(self.largest(self.origin - length + 1, self.origin), self.levels.last));
+        let recent = [ahead, hour].map(|length| self.largest(self.origin - length + 1, self.origin).unwrap_or(self.levels.last));
         self.opinions(&windows, &windows, ahead, recent, [week, last, like])
     }
 
@@ -253,12 +257,9 @@ impl<'a> Past<'a> {
         if let Some(place) = said.last_mut() {
             *place = or_silent(last);
         }
-        Opinions { said, spread: sharp.spread(), like: like.map(|like| range.limit(like)) }
+        let asleep = self.levels.season < ASLEEP * range.mean;
+        Opinions { said, spread: sharp.spread(), like: like.map(|like| range.limit(like)), asleep }
     }
-}
-
-fn window_or(window: Option<f64>, otherwise: f64) -> f64 {
-    window.unwrap_or(otherwise)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {

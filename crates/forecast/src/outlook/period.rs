@@ -7,10 +7,12 @@
 /// The shortest, in slots; shorter ones are noise between neighbours.
 const SHORTEST: usize = 3;
 /// Peaks of the autocorrelation that are folded.
-const CANDIDATES: usize = 6;
+const CANDIDATES: usize = 12;
 /// A period explains at least this share of the variance, and so much more than the season.
 const EXPLAINED_MIN: f64 = 0.15;
 const MORE_THAN_SEASON: f64 = 0.05;
+/// Periods that explain so nearly the same are the shorter one.
+const ALIKE: f64 = 0.02;
 /// Whole periods that must be remembered.
 const SEEN_MIN: usize = 3;
 
@@ -28,8 +30,11 @@ pub(super) fn find(values: &[f64], season: usize) -> Option<usize> {
     if variance <= 1e-9 * mean * mean * count {
         return None;
     }
-    let found = candidates(&parts).into_iter().map(|period| (period, explained(&parts, variance, period)));
-    let (period, share) = found.max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let found: Vec<(usize, f64)> =
+        candidates(&parts).into_iter().map(|period| (period, explained(&parts, variance, period))).collect();
+    let most = found.iter().map(|(_, share)| *share).fold(0.0, f64::max);
+    // Multiples of a period explain as much as it does.
+    let (period, share) = found.into_iter().filter(|(_, share)| *share >= most - ALIKE).min_by_key(|(period, _)| *period)?;
     let least = (explained(&parts, variance, season) + MORE_THAN_SEASON).max(EXPLAINED_MIN);
     (share > least).then_some(period)
 }
