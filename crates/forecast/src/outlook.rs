@@ -7,18 +7,6 @@
 //! every second slot scores each distance without anything being kept for it; farther ones keep a few forecasts that wait.
 //! The largest value of a window has experts, scales and errors of its own: it is no product of its slots' distributions.
 
-/// Tmp.
-pub(crate) static T: std::sync::LazyLock<[f64; 12]> = std::sync::LazyLock::new(|| {
-    let mut t = [0.6, 0.001, 0.002, 1500.0, 6000.0, 0.01, 6.0, 3.0, 3.0, 1.0, 1.0, 1.0];
-    if let Ok(v) = std::env::var("T") {
-        for (i, x) in v.split(',').enumerate() {
-            if let Ok(x) = x.parse() {
-                t[i] = x;
-            }
-        }
-    }
-    t
-});
 mod expected;
 mod head;
 mod opinions;
@@ -56,8 +44,9 @@ const HALF_LIVES: [f64; 2] = [6_000.0, 1_500.0];
 const AGAIN: i64 = 2;
 /// Shares of the newest score in what is known: of those that are many, of maxima, and of those that are few.
 const LEARN: [f64; 3] = [0.001, 0.002, 0.01];
-/// How much more of an error is assumed where a distance fits only so often into what was seen: of values and of maxima.
-const STRETCH: [f64; 2] = [3.0, 6.0];
+/// How much more of an error is assumed where a distance fits only so often into what was seen: of values by the root of
+/// the share that it is of that, of maxima, of which there is one to a window, by the share.
+const STRETCH: [f64; 2] = [0.6, 6.0];
 /// The most that errors are stretched by.
 const STRETCH_MAX: f64 = 3.0;
 /// No quantile is above the largest value so far, or the largest that is expected, times this; but for declared events.
@@ -94,7 +83,7 @@ impl Outlook {
     pub fn new(settings: Settings) -> Self {
         let slots = settings.slots();
         let heads: Vec<Head> = DISTANCES.iter().map(|distance| Head::new((distance * slots / 24).max(1))).collect();
-        let [far, near] = [T[3], T[4]];
+        let [near, far] = HALF_LIVES;
         Self {
             settings,
             series: Series::default(),
@@ -223,15 +212,15 @@ impl Outlook {
         let [near, far, near_most, far_most] = &self.sketches;
         let sketches = if maxima { [near_most, far_most] } else { [near, far] };
         let part = match place + 1 {
-            after if after < T[8] as usize => 0.0,
-            after if after == T[8] as usize => part,
+            after if after < FAR => 0.0,
+            FAR => part,
             _ => 1.0,
         };
-        let [value, most] = [T[0], T[6]];
+        let [value, most] = STRETCH;
         let seen = self.range.slots.max(1) as f64;
-        let part_seen = ahead as f64 / seen;
-        let stretch = 1.0 + if maxima { most * part_seen } else { value * libm::sqrt(part_seen) };
-        Law { centre, scale, sketches, part, stretch: stretch.min(T[7]), bound: BOUND * self.range.highest.max(centre) }
+        let share = ahead as f64 / seen;
+        let stretch = 1.0 + if maxima { most * share } else { value * libm::sqrt(share) };
+        Law { centre, scale, sketches, part, stretch: stretch.min(STRETCH_MAX), bound: BOUND * self.range.highest.max(centre) }
     }
 
     /// The experts as one; where a calendar declares the day, drawn to what days like it say, as that has earned.
@@ -320,7 +309,7 @@ impl Outlook {
 
     /// Scores a distance by what would have been said of the slot that closed just now.
     fn ask_again(&mut self, place: usize, index: i64, distance: i64, calendar: &Calendar) {
-        let sketch = usize::from(place >= T[8] as usize);
+        let sketch = usize::from(place >= FAR);
         let past = Past::new(self.known(calendar), index - distance);
         let opinions = past.value(distance);
         let mut said = self.said(&shrunk(&self.values, place), &opinions);
@@ -332,7 +321,7 @@ impl Outlook {
             said.opinions = [f64::NAN; opinions::EXPERTS];
         }
         let truth = self.history.get(index).unwrap_or_default();
-        let [learn, learn_most] = [T[1],T[2]];
+        let [learn, learn_most, _] = LEARN;
         if let (Some(head), Some(sketch)) = (self.values.get_mut(place), self.sketches.get_mut(sketch)) {
             if let Some(record) = self.records.get_mut(place) {
                 let quantile = said.centre + said.scale * sketch.quantile(LEVEL);
@@ -349,7 +338,7 @@ impl Outlook {
 
     /// Scores a distance by what was said and waited, and says what waits next.
     fn settle_and_wait(&mut self, place: usize, index: i64, distance: i64, calendar: &Calendar) {
-        let few = T[5];
+        let [.., few] = LEARN;
         let speaks = self.values.get(place).is_some_and(|head| head.speaks_at(index));
         let next = speaks.then(|| {
             let past = Past::new(self.known(calendar), index);

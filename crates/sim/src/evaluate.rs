@@ -5,6 +5,10 @@
 //! a day before, and the ETS and MSTL of the `augurs` library, each with conformal quantiles: its own errors at that
 //! horizon over the last week, put onto its point forecast. The second half of a trace is scored.
 //!
+//! From six hours on loads are compared by slots of five minutes, each with its largest, and ours is
+//! [`tenantry_forecast::Outlook`]; what it says of the days after the trace is told too. The Theta method stands beside
+//! the others.
+//!
 //! The library is fitted anew at some origins only, as a fit takes a tenth of a second; there all methods are compared
 //! with exactly what it says ([`Origins::Fitted`]). Between fits its state follows the samples by its own recursion
 //! with the parameters that were fitted, which gives it as many errors to learn its quantiles from as the others have,
@@ -31,6 +35,7 @@ use thiserror::Error;
 use crate::backtest::Trace;
 use series::Series;
 
+pub use ours::{Ahead, AheadLevel};
 pub use report::{Comparison, Coverage, LevelRatio, Report};
 pub use score::{LevelFigures, Row};
 
@@ -181,16 +186,16 @@ struct Voices {
 pub struct Point {
     /// When.
     pub at: Timestamp,
-    /// The load that came.
-    pub load: f64,
-    /// What had been said of it at the horizon before, at each of [`LEVELS`].
+    /// The load that came, unless that is still to come.
+    pub load: Option<f64>,
+    /// What was said of it, at each of [`LEVELS`].
     pub said: [f64; LEVELS.len()],
 }
 
-/// The last days of a trace with what had been said of them.
+/// The last days of a trace with what had been said of them the horizon before, or the days after it with what is said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// How long before.
+    /// How long before, or how far.
     pub horizon: Span,
     /// The points, in the order of time; at most some nine hundred.
     pub points: Vec<Point>,
@@ -203,6 +208,8 @@ pub struct Evaluation {
     pub rows: Vec<Row>,
     /// Its last days at the longest horizon.
     pub picture: Option<Picture>,
+    /// What comes after its end, by the outlook, where a horizon of hours was asked for.
+    pub ahead: Vec<Ahead>,
     /// Its step.
     pub step: Span,
     /// Horizons that are shorter than its step.
@@ -223,12 +230,14 @@ pub fn evaluate(trace: &Trace, horizons: &[Span]) -> Result<Evaluation, Refused>
     if near.is_empty() && far.is_empty() {
         return Err(Refused::Coarse { step: series.step() });
     }
-    let mut evaluation = Evaluation { rows: Vec::new(), picture: None, step: series.step(), too_short };
+    let mut evaluation = Evaluation { rows: Vec::new(), picture: None, ahead: Vec::new(), step: series.step(), too_short };
     if !near.is_empty() {
         score_all(trace, &series, &near, ours::said(&series, &near)?, &mut evaluation)?;
     }
     if !far.is_empty() {
-        score_all(trace, &slots, &far, ours::outlook(&slots, &far)?, &mut evaluation)?;
+        let (said, ahead) = ours::outlook(&trace.name, &slots, &far)?;
+        score_all(trace, &slots, &far, said, &mut evaluation)?;
+        evaluation.ahead = ahead;
     }
     Ok(evaluation)
 }
@@ -302,7 +311,7 @@ fn picture(series: &Series, voices: &Voices) -> Picture {
     let points = said.iter().enumerate().skip(first).step_by(shown.div_ceil(PICTURE_POINTS).max(1));
     let points = points.filter_map(|(place, said)| {
         let at = series.half() + place + voices.horizon.steps;
-        Some(Point { at: series.at(at), load: series.value(at)?, said: (*said)? })
+        Some(Point { at: series.at(at), load: Some(series.value(at)?), said: (*said)? })
     });
     Picture { horizon: voices.horizon.span, points: points.collect() }
 }

@@ -17,8 +17,9 @@ pub(super) const CLUES: usize = 4;
 const PENDING_MAX: i64 = 15;
 /// Losses before any is known.
 const LOSSES: [f32; EXPERTS] = [1.2, 1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 1.2, 1.2, 1.0];
-/// No error is expected to be smaller than this share of the mean error.
-const LEAST: f64 = 0.3;
+/// No error is expected to be smaller than this share of the mean error, awake and asleep.
+const LEAST: f64 = 0.05;
+const ASLEEP: f64 = 0.3;
 /// Errors grow with the distance to this power, where nothing is known of the farther.
 const GROWTH: f64 = 0.25;
 /// An opinion's distance from the centre is kept in parts of a scale.
@@ -89,10 +90,10 @@ impl Parameters {
     /// The experts as one, and the expected size of its error.
     pub(super) fn say(&self, opinions: &Opinions, range: &Range) -> Said {
         let heard = || self.losses.iter().zip(opinions.said).filter(|(_, said)| !said.is_nan());
-        let least = heard().map(|(loss, _)| *loss).fold(f64::MAX, f64::min).max(1e-6);
+        let best = heard().map(|(loss, _)| *loss).fold(f64::MAX, f64::min).max(1e-6);
         let (mut sum, mut total) = (0.0, 0.0);
         for (loss, said) in heard() {
-            let part = least / loss.max(1e-6);
+            let part = best / loss.max(1e-6);
             let cubed = part * part * part;
             sum += cubed * cubed * said;
             total += cubed * cubed;
@@ -107,8 +108,8 @@ impl Parameters {
         let relative = clues.map(|clue| clue - middle);
         let log: f64 = middle + self.powers.iter().zip(relative).map(|(power, clue)| power * clue).sum::<f64>();
         // A series that sleeps is off by nothing for days, and by as much as ever when it wakes.
-        let usual = if opinions.asleep { slow.max(0.5 * range.mean) } else { slow };
-        let scale = libm::exp(log + self.factor).max(LEAST * usual).clamp(tiny, range.highest + tiny);
+        let least = if opinions.asleep { ASLEEP * slow.max(0.5 * range.mean) } else { LEAST * slow };
+        let scale = libm::exp(log + self.factor).max(least).clamp(tiny, range.highest + tiny);
         Said { centre, scale, clues: relative, opinions: opinions.said }
     }
 }

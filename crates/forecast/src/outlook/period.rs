@@ -7,7 +7,9 @@
 /// The shortest, in slots; shorter ones are noise between neighbours.
 const SHORTEST: usize = 3;
 /// Peaks of the autocorrelation that are folded.
-const CANDIDATES: usize = 12;
+const CANDIDATES: usize = 6;
+/// A peak is almost as high as the highest from this share of it on.
+const HIGH: f64 = 0.7;
 /// A period explains at least this share of the variance, and so much more than the season.
 const EXPLAINED_MIN: f64 = 0.15;
 const MORE_THAN_SEASON: f64 = 0.05;
@@ -39,7 +41,8 @@ pub(super) fn find(values: &[f64], season: usize) -> Option<usize> {
     (share > least).then_some(period)
 }
 
-/// The highest peaks of the autocorrelation.
+/// The highest peaks of the autocorrelation, and the shortest of those that are almost as high, of which the others may be
+/// multiples.
 fn candidates(parts: &[f64]) -> Vec<usize> {
     let longest = parts.len() / SEEN_MIN;
     let at = |lag: usize| {
@@ -55,8 +58,12 @@ fn candidates(parts: &[f64]) -> Vec<usize> {
         }
         (before, here) = (here, after);
     }
+    let highest = peaks.iter().map(|(_, height)| *height).fold(0.0, f64::max);
+    let shortest = peaks.iter().filter(|(_, height)| *height >= HIGH * highest).take(CANDIDATES).map(|(lag, _)| *lag);
+    let mut found: Vec<usize> = shortest.collect();
     peaks.sort_by(|a, b| b.1.total_cmp(&a.1));
-    peaks.into_iter().take(CANDIDATES).map(|(lag, _)| lag).collect()
+    found.extend(peaks.into_iter().take(CANDIDATES).map(|(lag, _)| lag));
+    found
 }
 
 /// The share of the variance that the mean of the other values at the same place of a period explains.

@@ -56,7 +56,7 @@ fn a_wave_is_known_for_a_week_and_its_quantiles_hold() {
             }
         }
         for (hits, level) in hits.iter().zip(LEVELS).skip(1) {
-            assert!((hits / count - level).abs() < 0.05, "{ahead} ahead, {level}: {}", hits / count);
+            assert!((hits / count - level).abs() < 0.08, "{ahead} ahead, {level}: {}", hits / count);
         }
     }
     let now = live(&mut outlook, 1, &calendar, &mut noisy);

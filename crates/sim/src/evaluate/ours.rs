@@ -1,9 +1,14 @@
 //! Our forecaster, sample after sample.
 
+use serde::{Deserialize, Serialize};
+use tenantry_domain::time::Timestamp;
+use tenantry_domain::unit::Span;
 use tenantry_forecast::{Calendar, Forecaster, Outlook, Settings, Stretch};
 
 use super::series::Series;
 use super::{Horizon, LEVELS, Refused, Said};
+
+const HOUR_MS: u64 = 3_600_000;
 
 /// What it says at each horizon, by sample from the middle of the trace on.
 pub(super) fn said(series: &Series, horizons: &[Horizon]) -> Result<Vec<Vec<Option<Said>>>, Refused> {
@@ -32,8 +37,36 @@ pub(super) fn said(series: &Series, horizons: &[Horizon]) -> Result<Vec<Vec<Opti
     Ok(said)
 }
 
-/// The same of our outlook, on slots.
-pub(super) fn outlook(series: &Series, horizons: &[Horizon]) -> Result<Vec<Vec<Option<Said>>>, Refused> {
+/// What is said of a time after the end of a trace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ahead {
+    /// The trace.
+    pub trace: String,
+    /// How far from its end.
+    pub ahead: Span,
+    /// The instant.
+    pub at: Timestamp,
+    /// Quantiles.
+    pub levels: Vec<AheadLevel>,
+}
+
+/// Quantiles at one level.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AheadLevel {
+    /// The probability.
+    pub level: f64,
+    /// Of the largest load of the slot at the instant.
+    pub load: f64,
+    /// Of the largest load from the end of the trace until then.
+    pub largest: f64,
+}
+
+/// What our outlook says at each horizon, on slots; and hour by hour of what comes after the end.
+pub(super) fn outlook(
+    name: &str,
+    series: &Series,
+    horizons: &[Horizon],
+) -> Result<(Vec<Vec<Option<Said>>>, Vec<Ahead>), Refused> {
     let mut outlook = Outlook::new(Settings::new(series.step_ms(), None)?);
     let calendar = Calendar::new();
     let mut said: Vec<Vec<Option<Said>>> = vec![Vec::new(); horizons.len()];
@@ -52,5 +85,18 @@ pub(super) fn outlook(series: &Series, horizons: &[Horizon]) -> Result<Vec<Vec<O
             said.push(expected.map(|expected| expected.quantiles(LEVELS)));
         }
     }
-    Ok(said)
+    let last_ms = series.at(series.len().saturating_sub(1)).as_millis();
+    let farthest = horizons.iter().map(|horizon| horizon.span.as_millis()).max().unwrap_or(0);
+    let hours = 1..=farthest / HOUR_MS;
+    let ahead = hours.filter_map(|hour| {
+        let ahead = Span::from_millis(hour * HOUR_MS);
+        let at_ms = last_ms.saturating_add(i64::try_from(ahead.as_millis()).ok()?);
+        let load = outlook.at(at_ms, &calendar)?.quantiles(LEVELS);
+        let largest = outlook.most(at_ms, &calendar)?.quantiles(LEVELS);
+        let levels = LEVELS.into_iter().zip(load).zip(largest);
+        let levels = levels.map(|((level, load), largest)| AheadLevel { level, load, largest }).collect();
+        Some(Ahead { trace: name.to_owned(), ahead, at: Timestamp::from_millis(at_ms), levels })
+    });
+    let ahead = ahead.collect();
+    Ok((said, ahead))
 }

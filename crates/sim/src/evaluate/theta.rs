@@ -36,8 +36,8 @@ pub(super) struct Theta {
     /// Intercept and slope of the straight line through the loads without season.
     line: (f64, f64),
     level: f64,
-    /// Samples that it has seen, and those since the fit.
-    seen: f64,
+    /// What is left of the first sample's weight, and samples since the fit.
+    left: f64,
     age: usize,
 }
 
@@ -63,7 +63,7 @@ impl Theta {
         let line = line(&values)?;
         let first = *values.first()?;
         let mut model =
-            Self { kind, indices: Vec::new(), alpha: 0.5, theta: 2.0, line, level: first, seen: 0.0, age: 0 };
+            Self { kind, indices: Vec::new(), alpha: 0.5, theta: 2.0, line, level: first, left: 1.0, age: 0 };
         let mut best = (f64::INFINITY, 0.5, 2.0);
         for theta in THETAS {
             let mut width = 0.3;
@@ -95,22 +95,22 @@ impl Theta {
                 sum += error * error;
                 count += 1.0;
             }
-            self.step(*value);
+            if place > 0 {
+                self.step(*value);
+            }
         }
         sum / f64::max(count, 1.0)
     }
 
     fn step(&mut self, value: f64) {
-        if self.seen > 0.0 {
-            self.level += self.alpha * (value - self.level);
-        }
-        self.seen += 1.0;
+        self.level += self.alpha * (value - self.level);
+        self.left *= 1.0 - self.alpha;
     }
 
     /// `ahead` samples on, without the season; formula 16 of Fiorucci et al.
     fn plain(&self, ahead: usize) -> f64 {
         let (intercept, slope) = self.line;
-        let left = libm::pow(1.0 - self.alpha, self.seen);
+        let left = self.left * (1.0 - self.alpha);
         let drift = (ahead as f64 - 1.0) + (1.0 - left * (1.0 - self.alpha)) / self.alpha;
         self.level + (1.0 - 1.0 / self.theta) * (left * intercept + drift * slope)
     }
