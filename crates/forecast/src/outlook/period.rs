@@ -13,8 +13,9 @@ const HIGH: f64 = 0.7;
 /// A period explains at least this share of the variance, and so much more than the season.
 const EXPLAINED_MIN: f64 = 0.15;
 const MORE_THAN_SEASON: f64 = 0.05;
-/// Periods that explain so nearly the same are the shorter one.
-const ALIKE: f64 = 0.02;
+/// Of periods that explain at least this share of what the best does, the shortest is it: the others are multiples, which
+/// may explain a little of a day besides.
+const ALIKE: f64 = 0.85;
 /// Whole periods that must be remembered.
 const SEEN_MIN: usize = 3;
 
@@ -36,7 +37,7 @@ pub(super) fn find(values: &[f64], season: usize) -> Option<usize> {
         candidates(&parts).into_iter().map(|period| (period, explained(&parts, variance, period))).collect();
     let most = found.iter().map(|(_, share)| *share).fold(0.0, f64::max);
     // Multiples of a period explain as much as it does.
-    let (period, share) = found.into_iter().filter(|(_, share)| *share >= most - ALIKE).min_by_key(|(period, _)| *period)?;
+    let (period, share) = found.into_iter().filter(|(_, share)| *share >= ALIKE * most).min_by_key(|(period, _)| *period)?;
     let least = (explained(&parts, variance, season) + MORE_THAN_SEASON).max(EXPLAINED_MIN);
     (share > least).then_some(period)
 }
