@@ -37,7 +37,7 @@ const DISTANCES: [i64; 7] = [1, 6, 12, 24, 48, 96, 168];
 /// Seasons in a week of them, the farthest that is looked ahead.
 const WEEK: i64 = 7;
 /// Place of the first of them that is far: a season and more.
-const FAR: usize = 3;
+const FAR: usize = 4;
 /// Errors that count half after as many more, near and far.
 const HALF_LIVES: [f64; 2] = [6_000.0, 1_500.0];
 /// Seasons ahead up to which the past is asked again for what would have been said.

@@ -108,7 +108,7 @@ impl Parameters {
         let relative = clues.map(|clue| clue - middle);
         let log: f64 = middle + self.powers.iter().zip(relative).map(|(power, clue)| power * clue).sum::<f64>();
         // A series that sleeps is off by nothing for days, and by as much as ever when it wakes.
-        let least = if opinions.asleep { ASLEEP * slow.max(0.5 * range.mean) } else { LEAST * slow };
+        let least = if opinions.asleep { ASLEEP * slow.max(0.1 * range.mean) } else { LEAST * slow };
         let scale = libm::exp(log + self.factor).max(least).clamp(tiny, range.highest + tiny);
         Said { centre, scale, clues: relative, opinions: opinions.said }
     }
