@@ -118,7 +118,8 @@ impl Outlook {
     pub fn shape(&self, calendar: &Calendar) -> Option<Shape> {
         let closed = self.series.closed()?;
         let season = self.settings.slots();
-        let local = |slot: i64| slot + calendar.offset_at(slot.saturating_mul(self.slot_ms())).div_euclid(self.slot_ms());
+        let local =
+            |slot: i64| slot + calendar.offset_at(slot.saturating_mul(self.slot_ms())).div_euclid(self.slot_ms());
         let slots = closed - WEEK * season + 1..=closed;
         let values: Vec<(i64, f64)> = slots.filter_map(|slot| Some((local(slot), self.history.get(slot)?))).collect();
         Shape::of(&values, season)
@@ -220,7 +221,14 @@ impl Outlook {
         let seen = self.range.slots.max(1) as f64;
         let share = ahead as f64 / seen;
         let stretch = 1.0 + if maxima { most * share } else { value * libm::sqrt(share) };
-        Law { centre, scale, sketches, part, stretch: stretch.min(STRETCH_MAX), bound: BOUND * self.range.highest.max(centre) }
+        Law {
+            centre,
+            scale,
+            sketches,
+            part,
+            stretch: stretch.min(STRETCH_MAX),
+            bound: BOUND * self.range.highest.max(centre),
+        }
     }
 
     /// The experts as one; where a calendar declares the day, drawn to what days like it say, as that has earned.
@@ -284,12 +292,12 @@ impl Outlook {
         if index.rem_euclid(season) == 0 {
             self.seek_period(index);
         }
-        for place in 0..DISTANCES.len() {
+        for (place, turn) in (0..DISTANCES.len()).zip(index..) {
             let distance = self.values.get(place).map_or(1, |head| head.distance);
             if distance > AGAIN * season {
                 self.settle_and_wait(place, index, distance, calendar);
-            } else if (index + place as i64).rem_euclid(2) == 0 && self.history.get(index - distance).is_some() {
-                self.ask_again(place, index, distance, calendar);
+            } else if turn.rem_euclid(2) == 0 && self.history.get(index - distance).is_some() {
+                self.ask_again(place, index, distance, turn.rem_euclid(4) == 0, calendar);
             }
         }
     }
@@ -307,14 +315,14 @@ impl Outlook {
         self.period = found;
     }
 
-    /// Scores a distance by what would have been said of the slot that closed just now.
-    fn ask_again(&mut self, place: usize, index: i64, distance: i64, calendar: &Calendar) {
+    /// Scores a distance by what would have been said of the slot that closed just now, and of the largest until then.
+    fn ask_again(&mut self, place: usize, index: i64, distance: i64, maxima: bool, calendar: &Calendar) {
         let sketch = usize::from(place >= FAR);
         let past = Past::new(self.known(calendar), index - distance);
         let opinions = past.value(distance);
         let mut said = self.said(&shrunk(&self.values, place), &opinions);
         let (last, season) = (past.last(), opinions.said.first().copied().filter(|said| !said.is_nan()));
-        let most = ((index + place as i64).rem_euclid(4) == 0).then(|| self.largest(index - distance, index)).flatten();
+        let most = maxima.then(|| largest(&self.history, index - distance, index)).flatten();
         let of_most = most.map(|most| (most, self.said(&shrunk(&self.maxima, place), &past.most(distance))));
         if opinions.like.is_some() {
             // How experts do on days that they know nothing of says nothing of them.
@@ -376,10 +384,6 @@ impl Outlook {
                 head.wait(index, said);
             }
         }
-    }
-
-    fn largest(&self, after: i64, until: i64) -> Option<f64> {
-        largest(&self.history, after, until)
     }
 }
 

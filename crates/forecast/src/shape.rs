@@ -9,7 +9,7 @@ use crate::packed;
 const PARTS: usize = 24;
 /// Parts of a week of seasons.
 const WEEK: usize = 7 * PARTS;
-/// How much less is assumed of a spread than it was, so that none is taken for nothing.
+/// No spread is taken for less.
 const SPREAD_MIN: f64 = 0.05;
 
 /// A week of seasons in 24 parts each, as shares of its mean, and how far values stray from it.
@@ -36,12 +36,13 @@ impl Shape {
             (sum, count) = (sum + value, count + 1.0);
         }
         let mean = sum / count;
-        if !(mean > 0.0) || seasons.iter().any(|(_, count)| *count == 0.0) {
+        if count == 0.0 || mean <= 0.0 || seasons.iter().any(|(_, count)| *count == 0.0) {
             return None;
         }
         // A day that was not seen is like the mean of those that were.
         let parts = sums.iter().zip(seasons.iter().cycle());
-        let parts: Vec<f64> = parts.map(|(week, day)| if week.1 > 0.0 { week.0 / week.1 } else { day.0 / day.1 }).collect();
+        let parts: Vec<f64> =
+            parts.map(|(week, day)| if week.1 > 0.0 { week.0 / week.1 } else { day.0 / day.1 }).collect();
         let off = values.iter().map(|(slot, value)| {
             let said = parts.get(part(*slot, season)).copied().unwrap_or(mean);
             libm::fabs(value - said)

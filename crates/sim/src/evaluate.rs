@@ -230,7 +230,8 @@ pub fn evaluate(trace: &Trace, horizons: &[Span]) -> Result<Evaluation, Refused>
     if near.is_empty() && far.is_empty() {
         return Err(Refused::Coarse { step: series.step() });
     }
-    let mut evaluation = Evaluation { rows: Vec::new(), picture: None, ahead: Vec::new(), step: series.step(), too_short };
+    let mut evaluation =
+        Evaluation { rows: Vec::new(), picture: None, ahead: Vec::new(), step: series.step(), too_short };
     if !near.is_empty() {
         score_all(trace, &series, &near, ours::said(&series, &near)?, &mut evaluation)?;
     }

@@ -10,11 +10,11 @@ use crate::level::share;
 use crate::sketch::Sketch;
 
 /// Scores that weigh as much as those of the shorter distances.
-const BORROWED: f64 = 100.0;
+const BORROWED: f64 = 40.0;
 /// What is known of the size of errors.
 pub(super) const CLUES: usize = 4;
 /// Forecasts that wait for their truth, where the past does not reach back far enough to ask again.
-const PENDING_MAX: i64 = 15;
+const PENDING_MAX: u16 = 15;
 /// Losses before any is known.
 const LOSSES: [f32; EXPERTS] = [1.2, 1.0, 1.0, 1.2, 1.0, 1.0, 1.0, 1.2, 1.2, 1.0];
 /// No error is expected to be smaller than this share of the mean error, awake and asleep.
@@ -130,7 +130,8 @@ impl Head {
 
     /// Odd, so that all times of a season have their turn.
     fn every(&self) -> i64 {
-        let every = (self.distance + PENDING_MAX - 1) / PENDING_MAX;
+        let most = i64::from(PENDING_MAX);
+        let every = (self.distance + most - 1) / most;
         if every > 1 { every | 1 } else { 1 }
     }
 
@@ -144,7 +145,7 @@ impl Head {
         self.losses.iter().all(|loss| (0.0..=1e6).contains(loss))
             && rest.clone().all(|value| value.is_finite())
             && self.errors.iter().chain([&self.relative]).all(|value| *value >= 0.0)
-            && self.pending.len() <= PENDING_MAX as usize + 1
+            && self.pending.len() <= usize::from(PENDING_MAX) + 1
             && self.pending.iter().all(|pending| pending.centre.is_finite() && pending.scale.is_finite())
     }
 
@@ -193,7 +194,7 @@ impl Head {
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped, and digits cut on purpose")]
     pub(super) fn wait(&mut self, index: i64, said: &Said) {
-        if i64::try_from(self.pending.len()).unwrap_or(0) > PENDING_MAX {
+        if self.pending.len() > usize::from(PENDING_MAX) {
             self.pending.pop_front();
         }
         let opinions = said.opinions.map(|opinion| {

@@ -104,7 +104,8 @@ impl<'a> Past<'a> {
         let hour = (season / 24).max(1);
         let last = past.get(origin).unwrap_or(known.range.mean);
         let thinned = if WEEK * season > MANY { 3 } else { 1 };
-        let deviations = (origin - 2 * hour + 1..=origin).filter_map(|slot| Some(past.get(slot)? - past.profile(slot)?));
+        let deviations =
+            (origin - 2 * hour + 1..=origin).filter_map(|slot| Some(past.get(slot)? - past.profile(slot)?));
         let (sum, count) = deviations.fold((0.0, 0.0), |(sum, count), one| (sum + one, count + 1.0));
         past.levels = Levels {
             last,
@@ -200,7 +201,8 @@ impl<'a> Past<'a> {
         let like = self.like(slot, window);
         let last = self.found(ahead, window).or_else(|| self.borrowed(self.origin + 1, slot));
         let hour = (self.known.season / 24).max(1);
-        let recent = [ahead, hour].map(|length| self.largest(self.origin - length + 1, self.origin).unwrap_or(self.levels.last));
+        let recent =
+            [ahead, hour].map(|length| self.largest(self.origin - length + 1, self.origin).unwrap_or(self.levels.last));
         self.opinions(&windows, &windows, ahead, recent, [week, last, like])
     }
 
@@ -230,7 +232,14 @@ impl<'a> Past<'a> {
         (2 * count > last - first).then_some(most)
     }
 
-    fn opinions(&self, smooth: &Seasons, sharp: &Seasons, ahead: i64, levels: [f64; 2], others: [Option<f64>; 3]) -> Opinions {
+    fn opinions(
+        &self,
+        smooth: &Seasons,
+        sharp: &Seasons,
+        ahead: i64,
+        levels: [f64; 2],
+        others: [Option<f64>; 3],
+    ) -> Opinions {
         let range = self.known.range;
         let tiny = range.tiny();
         let or_silent = |opinion: Option<f64>| opinion.unwrap_or(f64::NAN);

@@ -37,7 +37,8 @@ pub(super) fn find(values: &[f64], season: usize) -> Option<usize> {
         candidates(&parts).into_iter().map(|period| (period, explained(&parts, variance, period))).collect();
     let most = found.iter().map(|(_, share)| *share).fold(0.0, f64::max);
     // Multiples of a period explain as much as it does.
-    let (period, share) = found.into_iter().filter(|(_, share)| *share >= ALIKE * most).min_by_key(|(period, _)| *period)?;
+    let (period, share) =
+        found.into_iter().filter(|(_, share)| *share >= ALIKE * most).min_by_key(|(period, _)| *period)?;
     let least = (explained(&parts, variance, season) + MORE_THAN_SEASON).max(EXPLAINED_MIN);
     (share > least).then_some(period)
 }

@@ -34,8 +34,20 @@ impl Outlook {
     }
 
     fn is_sound(&self) -> bool {
-        let Self { settings, series, history, range, values, maxima, sketches, records, period, borrowed, declared, .. } =
-            self;
+        let Self {
+            settings,
+            series,
+            history,
+            range,
+            values,
+            maxima,
+            sketches,
+            records,
+            period,
+            borrowed,
+            declared,
+            ..
+        } = self;
         if Settings::new(settings.step_ms(), Some(settings.season_ms())).is_err() {
             return false;
         }

@@ -187,7 +187,10 @@ fn a_declared_event_is_a_floor_of_the_quantiles_that_its_confidence_reaches() {
     let held = outlook.most(at, &calendar).unwrap().quantiles(LEVELS);
     assert!(held[3] > 2.0 * window[3] && held[2] == window[2], "{held:?} {window:?}");
     // Before it nothing changes, and after it neither.
-    assert_eq!(outlook.at(at - 2 * HOUR, &calendar).unwrap().quantile(0.99), outlook.at(at - 2 * HOUR, &Calendar::new()).unwrap().quantile(0.99));
+    assert_eq!(
+        outlook.at(at - 2 * HOUR, &calendar).unwrap().quantile(0.99),
+        outlook.at(at - 2 * HOUR, &Calendar::new()).unwrap().quantile(0.99)
+    );
     assert!(outlook.at(at + 2 * HOUR, &calendar).unwrap().quantile(0.99) < 3.0 * plain[2]);
 }
 
@@ -197,7 +200,13 @@ fn a_series_that_sleeps_for_days_is_known_to_wake() {
     // Awake for an hour, at 1000, about once in a day and a half, and else at nothing.
     let mut left = 0;
     live(&mut outlook, 40 * 48, &calendar, |_| {
-        left = if left > 0 { left - 1 } else if chance.unit() < 1.0 / 72.0 { 2 } else { 0 };
+        left = if left > 0 {
+            left - 1
+        } else if chance.unit() < 1.0 / 72.0 {
+            2
+        } else {
+            0
+        };
         if left > 0 { 1000.0 } else { 0.0 }
     });
     for _ in 0..3 {
@@ -216,7 +225,9 @@ fn a_series_that_begins_borrows_the_weeks_of_others_with_honest_width() {
     let others: Vec<Shape> = (1..4_u32)
         .map(|size| {
             let (mut other, mut chance) = (outlook(), Noise(u64::from(size)));
-            live(&mut other, 8 * 48, &calendar, |slot| f64::from(size * size) * wave(slot) * (1.0 + 0.05 * chance.bell()));
+            live(&mut other, 8 * 48, &calendar, |slot| {
+                f64::from(size * size) * wave(slot) * (1.0 + 0.05 * chance.bell())
+            });
             other.shape(&calendar).unwrap()
         })
         .collect();
@@ -251,7 +262,8 @@ fn nothing_is_said_of_a_series_never_seen_of_the_past_or_beyond_a_week() {
 
 #[test]
 fn a_state_is_under_ten_kibibytes_and_goes_on_as_if_nothing_happened() {
-    let (mut one, calendar, mut chance) = (Outlook::new(Settings::new(15_000, None).unwrap()), Calendar::new(), Noise(6));
+    let (mut one, calendar, mut chance) =
+        (Outlook::new(Settings::new(15_000, None).unwrap()), Calendar::new(), Noise(6));
     let mut now = MONDAY;
     for slot in 0..9 * 288 {
         one.observe(now, wave(slot / 6) * (1.0 + 0.2 * chance.bell()).max(0.0), now, &calendar);
@@ -288,10 +300,28 @@ fn bytes_that_are_no_state_are_refused() {
 /// Series that broke forecasters.
 fn wild(kind: u8, slot: i64, chance: &mut Noise) -> f64 {
     match kind {
-        0 => if chance.unit() < 0.01 { 1e18 } else { 1.0 },
-        1 => if slot.rem_euclid(500) < 250 { 0.0 } else { 1e9 },
+        0 => {
+            if chance.unit() < 0.01 {
+                1e18
+            } else {
+                1.0
+            }
+        }
+        1 => {
+            if slot.rem_euclid(500) < 250 {
+                0.0
+            } else {
+                1e9
+            }
+        }
         2 => f64::MIN_POSITIVE * chance.unit(),
-        3 => if chance.unit() < 0.2 { f64::NAN } else { chance.unit() },
+        3 => {
+            if chance.unit() < 0.2 {
+                f64::NAN
+            } else {
+                chance.unit()
+            }
+        }
         4 => slot as f64 * 1e6,
         5 => 0.0,
         6 => libm::exp(40.0 * chance.unit()),

@@ -2,7 +2,15 @@ use super::*;
 
 /// A week of hours: nights at half, days at one and a half, and a quiet seventh day.
 fn week(level: f64) -> Vec<(i64, f64)> {
-    let value = |hour: i64| if hour / 24 == 6 { 0.2 } else if (8..20).contains(&(hour % 24)) { 1.5 } else { 0.5 };
+    let value = |hour: i64| {
+        if hour / 24 == 6 {
+            0.2
+        } else if (8..20).contains(&(hour % 24)) {
+            1.5
+        } else {
+            0.5
+        }
+    };
     (0..168).map(|hour| (hour, level * value(hour))).collect()
 }
 

@@ -76,7 +76,8 @@ impl Theta {
                     }
                 }
                 width *= if round == 0 { 0.35 } else { 0.5 };
-                tried = [best.1 * (1.0 - width), best.1 * (1.0 + width)].map(|alpha| alpha.clamp(1e-4, 0.9999)).to_vec();
+                tried =
+                    [best.1 * (1.0 - width), best.1 * (1.0 + width)].map(|alpha| alpha.clamp(1e-4, 0.9999)).to_vec();
             }
         }
         let (error, alpha, theta) = best;
@@ -135,7 +136,13 @@ impl Theta {
 }
 
 /// Point forecasts at each horizon, fitted at `fits` and following the samples between them.
-pub(super) fn points(series: &Series, horizons: &[Horizon], fits: &[usize], window: usize, day: usize) -> super::Points {
+pub(super) fn points(
+    series: &Series,
+    horizons: &[Horizon],
+    fits: &[usize],
+    window: usize,
+    day: usize,
+) -> super::Points {
     let mut points = vec![vec![None; series.len()]; horizons.len()];
     let mut fitted = None;
     for (place, origin) in fits.iter().enumerate() {

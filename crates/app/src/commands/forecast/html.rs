@@ -54,7 +54,8 @@ fn lead(report: &Report) -> String {
         let word = if change < 0.0 { "less" } else { "more" };
         format!("<strong>{:.1} % {word}</strong> than that of {name}", change.abs())
     };
-    let parts = [(Method::LastValue, "repeating the last value"), (Method::AugursMstl, "MSTL"), (Method::AutoTheta, "Theta")];
+    let parts =
+        [(Method::LastValue, "repeating the last value"), (Method::AugursMstl, "MSTL"), (Method::AutoTheta, "Theta")];
     let parts: Vec<String> = parts.iter().filter_map(|(method, name)| Some(said(against(*method)?, name))).collect();
     if parts.is_empty() {
         String::new()

@@ -42,10 +42,7 @@ pub(super) fn svg(picture: &Picture, label: &str) -> String {
     let most = points.iter().map(|point| point.load.unwrap_or(0.0).max(middle(point)[3])).fold(0.0, f64::max);
     let scale =
         Scale { from_ms: millis(first), width_ms: millis(last) - millis(first), most: most.max(f64::MIN_POSITIVE) };
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{label}\">",
-        SIZE.0, SIZE.1
-    );
+    let mut svg = format!("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{label}\">", SIZE.0, SIZE.1);
     axes(&mut svg, &scale, first, last);
     let band = points.iter().map(|point| (scale.across(point), scale.down(middle(point)[2])));
     let back = points.iter().rev().map(|point| (scale.across(point), scale.down(middle(point)[0])));

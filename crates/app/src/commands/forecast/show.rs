@@ -72,8 +72,7 @@ pub(super) fn coverages(report: &Report) -> Vec<Vec<String>> {
 }
 
 /// The heads of [`ahead`].
-pub(super) const AHEAD: [&str; 8] =
-    ["AHEAD", "AT", "LOAD Q50", "Q90", "Q99", "LARGEST UNTIL THEN Q50", "Q90", "Q99"];
+pub(super) const AHEAD: [&str; 8] = ["AHEAD", "AT", "LOAD Q50", "Q90", "Q99", "LARGEST UNTIL THEN Q50", "Q90", "Q99"];
 
 /// What is said of the time after a trace's end, at the horizons that were asked for.
 pub(super) fn ahead(report: &Report, trace: &str) -> Vec<Vec<String>> {
