@@ -56,6 +56,8 @@ const PICTURE_POINTS: usize = 864;
 
 /// Quantiles at [`LEVELS`].
 type Said = [f64; LEVELS.len()];
+/// What a method says at each horizon, by sample from the middle of the trace on.
+type AllSaid = Vec<Vec<Option<Said>>>;
 /// Point forecasts of a method: for each horizon one for each sample of the trace.
 type Points = Vec<Vec<Option<f64>>>;
 
@@ -248,7 +250,7 @@ fn score_all(
     trace: &Trace,
     series: &Series,
     horizons: &[Horizon],
-    ours: Vec<Vec<Option<Said>>>,
+    ours: AllSaid,
     evaluation: &mut Evaluation,
 ) -> Result<(), Refused> {
     bounded(series, horizons)?;
@@ -286,7 +288,7 @@ fn whole(series: &Series, asked: &[Span]) -> (Vec<Horizon>, Vec<Span>) {
     (long.iter().map(|span| Horizon { span: *span, steps: steps(span) }).collect(), too_short)
 }
 
-fn voices(series: &Series, horizons: &[Horizon], ours: Vec<Vec<Option<Said>>>) -> Vec<Voices> {
+fn voices(series: &Series, horizons: &[Horizon], ours: AllSaid) -> Vec<Voices> {
     let mut ours = ours.into_iter();
     let [mut ets, mut mstl, mut theta] = library::points(series, horizons).map(Vec::into_iter);
     let voices = horizons.iter().map(|horizon| {

@@ -10,7 +10,7 @@ use crate::level::share;
 use crate::sketch::Sketch;
 
 /// Scores that weigh as much as those of the shorter distances.
-const BORROWED: f64 = 40.0;
+const BORROWED: f64 = 250.0;
 /// What is known of the size of errors.
 pub(super) const CLUES: usize = 4;
 /// Forecasts that wait for their truth, where the past does not reach back far enough to ask again.

@@ -6,18 +6,18 @@ use tenantry_domain::unit::Span;
 use tenantry_forecast::{Calendar, Forecaster, Outlook, Settings, Stretch};
 
 use super::series::Series;
-use super::{Horizon, LEVELS, Refused, Said};
+use super::{AllSaid, Horizon, LEVELS, Refused};
 
 const HOUR_MS: u64 = 3_600_000;
 
 /// What it says at each horizon, by sample from the middle of the trace on.
-pub(super) fn said(series: &Series, horizons: &[Horizon]) -> Result<Vec<Vec<Option<Said>>>, Refused> {
+pub(super) fn said(series: &Series, horizons: &[Horizon]) -> Result<AllSaid, Refused> {
     let settings = Settings::new(series.step_ms(), None)?;
     // The value at the horizon is the largest of a stretch of one step.
     let stretches: Vec<Stretch> =
         horizons.iter().map(|horizon| Stretch::at(u32::try_from(horizon.steps).unwrap_or(u32::MAX))).collect();
     let mut forecaster = Forecaster::new(settings, &stretches);
-    let mut said: Vec<Vec<Option<Said>>> = vec![Vec::new(); horizons.len()];
+    let mut said: AllSaid = vec![Vec::new(); horizons.len()];
     for (place, value) in series.values().iter().enumerate() {
         let at_ms = series.at(place).as_millis();
         let ends_ms = at_ms + series.step_ms();
@@ -62,14 +62,10 @@ pub struct AheadLevel {
 }
 
 /// What our outlook says at each horizon, on slots; and hour by hour of what comes after the end.
-pub(super) fn outlook(
-    name: &str,
-    series: &Series,
-    horizons: &[Horizon],
-) -> Result<(Vec<Vec<Option<Said>>>, Vec<Ahead>), Refused> {
+pub(super) fn outlook(name: &str, series: &Series, horizons: &[Horizon]) -> Result<(AllSaid, Vec<Ahead>), Refused> {
     let mut outlook = Outlook::new(Settings::new(series.step_ms(), None)?);
     let calendar = Calendar::new();
-    let mut said: Vec<Vec<Option<Said>>> = vec![Vec::new(); horizons.len()];
+    let mut said: AllSaid = vec![Vec::new(); horizons.len()];
     for (place, value) in series.values().iter().enumerate() {
         let at_ms = series.at(place).as_millis();
         if let Some(value) = value {
