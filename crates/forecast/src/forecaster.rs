@@ -37,6 +37,12 @@ pub struct StateError {
     message: String,
 }
 
+impl StateError {
+    pub(crate) fn new(message: &str) -> Self {
+        Self { message: message.to_owned() }
+    }
+}
+
 /// What the largest value of a stretch will be: a distribution.
 #[derive(Debug, Clone, Copy)]
 pub struct Forecast<'a> {
@@ -228,7 +234,7 @@ impl Forecaster {
     /// # Errors
     /// [`StateError`] when the bytes are no such state, or of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
-        let refuse = |message: &str| StateError { message: message.to_owned() };
+        let refuse = StateError::new;
         let body = match bytes.split_first() {
             Some((&VERSION, body)) => body,
             Some(_) => return Err(refuse("it has another version")),

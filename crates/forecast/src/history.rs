@@ -99,14 +99,19 @@ impl History {
                 place += ring;
             }
             let next = if place + 1 == ring { 0 } else { place + 1 };
-            match (self.get(slot, place), self.get(slot + 1, next)) {
+            match (self.read(slot, place), self.read(slot + 1, next)) {
                 (Some(a), Some(b)) => Some(a + (b - a) * part),
                 (a, b) => a.or(b),
             }
         })
     }
 
-    fn get(&self, slot: i64, place: i64) -> Option<f64> {
+    /// The value of a slot that is known and remembered.
+    pub(crate) fn get(&self, slot: i64) -> Option<f64> {
+        self.read(slot, slot.rem_euclid(remembered(self.season)))
+    }
+
+    fn read(&self, slot: i64, place: i64) -> Option<f64> {
         let newest = self.newest?;
         if slot > newest || slot <= newest - remembered(self.season) {
             return None;

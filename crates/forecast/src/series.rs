@@ -6,9 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 /// Above this nothing is a measurement.
-const CEILING: f64 = 1e18;
+pub(crate) const CEILING: f64 = 1e18;
 /// The year 5138: keeps arithmetic on instants far from overflow.
-const AT_MS_MAX: u64 = 100_000_000_000_000;
+pub(crate) const AT_MS_MAX: u64 = 100_000_000_000_000;
 
 /// What became of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

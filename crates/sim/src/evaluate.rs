@@ -5,6 +5,10 @@
 //! a day before, and the ETS and MSTL of the `augurs` library, each with conformal quantiles: its own errors at that
 //! horizon over the last week, put onto its point forecast. The second half of a trace is scored.
 //!
+//! From six hours on loads are compared by slots of five minutes, each with its largest, and ours is
+//! [`tenantry_forecast::Outlook`]; what it says of the days after the trace is told too. The Theta method stands beside
+//! the others.
+//!
 //! The library is fitted anew at some origins only, as a fit takes a tenth of a second; there all methods are compared
 //! with exactly what it says ([`Origins::Fitted`]). Between fits its state follows the samples by its own recursion
 //! with the parameters that were fitted, which gives it as many errors to learn its quantiles from as the others have,
@@ -20,6 +24,7 @@ mod report;
 mod residuals;
 mod score;
 mod series;
+mod theta;
 
 use serde::{Deserialize, Serialize};
 use tenantry_domain::time::Timestamp;
@@ -30,6 +35,7 @@ use thiserror::Error;
 use crate::backtest::Trace;
 use series::Series;
 
+pub use ours::{Ahead, AheadLevel};
 pub use report::{Comparison, Coverage, LevelRatio, Report};
 pub use score::{LevelFigures, Row};
 
@@ -41,12 +47,19 @@ const DAY_MS: i64 = 86_400_000;
 pub const LEVELS: [f64; 5] = [0.1, 0.5, 0.9, 0.95, 0.99];
 /// Place of the median among [`LEVELS`].
 const MEDIAN: usize = 1;
+/// From this horizon on loads are compared by slots of [`SLOT_MS`], each its largest, and ours is the outlook.
+const FAR: Span = Span::from_secs(6 * 3600);
+const SLOT_MS: i64 = 300_000;
 /// Days that a picture shows, and the most points in it.
 const PICTURE_DAYS: i64 = 3;
 const PICTURE_POINTS: usize = 864;
 
 /// Quantiles at [`LEVELS`].
 type Said = [f64; LEVELS.len()];
+/// What a method says at each horizon, by sample from the middle of the trace on.
+type AllSaid = Vec<Vec<Option<Said>>>;
+/// Point forecasts of a method: for each horizon one for each sample of the trace.
+type Points = Vec<Vec<Option<f64>>>;
 
 /// Who forecasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,12 +75,14 @@ pub enum Method {
     AugursEts,
     /// The MSTL of the `augurs` library with a daily season and ETS for the rest, with conformal quantiles.
     AugursMstl,
+    /// The optimised Theta method on loads without their daily season, with conformal quantiles.
+    AutoTheta,
 }
 
 impl Method {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 5] =
-        [Self::Tenantry, Self::LastValue, Self::SeasonalNaive, Self::AugursEts, Self::AugursMstl];
+    pub const ALL: [Self; 6] =
+        [Self::Tenantry, Self::LastValue, Self::SeasonalNaive, Self::AugursEts, Self::AugursMstl, Self::AutoTheta];
 
     /// Its name.
     #[must_use]
@@ -78,6 +93,7 @@ impl Method {
             Self::SeasonalNaive => "seasonal-naive",
             Self::AugursEts => "augurs-ets",
             Self::AugursMstl => "augurs-mstl",
+            Self::AutoTheta => "auto-theta",
         }
     }
 }
@@ -172,16 +188,16 @@ struct Voices {
 pub struct Point {
     /// When.
     pub at: Timestamp,
-    /// The load that came.
-    pub load: f64,
-    /// What had been said of it at the horizon before, at each of [`LEVELS`].
+    /// The load that came, unless that is still to come.
+    pub load: Option<f64>,
+    /// What was said of it, at each of [`LEVELS`].
     pub said: [f64; LEVELS.len()],
 }
 
-/// The last days of a trace with what had been said of them.
+/// The last days of a trace with what had been said of them the horizon before, or the days after it with what is said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// How long before.
+    /// How long before, or how far.
     pub horizon: Span,
     /// The points, in the order of time; at most some nine hundred.
     pub points: Vec<Point>,
@@ -194,6 +210,8 @@ pub struct Evaluation {
     pub rows: Vec<Row>,
     /// Its last days at the longest horizon.
     pub picture: Option<Picture>,
+    /// What comes after its end, by the outlook, where a horizon of hours was asked for.
+    pub ahead: Vec<Ahead>,
     /// Its step.
     pub step: Span,
     /// Horizons that are shorter than its step.
@@ -206,49 +224,73 @@ pub struct Evaluation {
 /// [`Refused`] when the trace is too short or too long, holds no load, or does not fit the horizons.
 pub fn evaluate(trace: &Trace, horizons: &[Span]) -> Result<Evaluation, Refused> {
     let series = Series::new(&trace.samples)?;
-    let (horizons, too_short) = whole(&series, horizons)?;
-    let voices = voices(&series, &horizons)?;
-    let fitted = library::scored(&series, &horizons);
-    let mut rows = Vec::new();
+    let (far, near): (Vec<Span>, Vec<Span>) = horizons.iter().copied().partition(|span| *span >= FAR);
+    let (near, too_short) = whole(&series, &near);
+    let slots = series.slots();
+    let (far, still_too_short) = whole(&slots, &far);
+    let too_short = [too_short, still_too_short].concat();
+    if near.is_empty() && far.is_empty() {
+        return Err(Refused::Coarse { step: series.step() });
+    }
+    let mut evaluation =
+        Evaluation { rows: Vec::new(), picture: None, ahead: Vec::new(), step: series.step(), too_short };
+    if !near.is_empty() {
+        score_all(trace, &series, &near, ours::said(&series, &near)?, &mut evaluation)?;
+    }
+    if !far.is_empty() {
+        let (said, ahead) = ours::outlook(&trace.name, &slots, &far)?;
+        score_all(trace, &slots, &far, said, &mut evaluation)?;
+        evaluation.ahead = ahead;
+    }
+    Ok(evaluation)
+}
+
+/// Scores all methods on one grid. Where both grids are scored, the picture is of the farther one.
+fn score_all(
+    trace: &Trace,
+    series: &Series,
+    horizons: &[Horizon],
+    ours: AllSaid,
+    evaluation: &mut Evaluation,
+) -> Result<(), Refused> {
+    bounded(series, horizons)?;
+    let voices = voices(series, horizons, ours);
+    let fitted = library::scored(series, horizons);
     for voice in &voices {
         for origins in [Origins::Fitted, Origins::All] {
             let among = match origins {
                 Origins::Fitted => fitted.clone(),
                 Origins::All => (series.half()..series.len()).collect(),
             };
-            rows.append(&mut score::rows(&trace.name, &series, voice, origins, &among));
+            evaluation.rows.append(&mut score::rows(&trace.name, series, voice, origins, &among));
         }
     }
-    let picture = voices.iter().max_by_key(|voice| voice.horizon.steps).map(|voice| picture(&series, voice));
-    Ok(Evaluation { rows, picture, step: series.step(), too_short })
+    let farthest = voices.iter().max_by_key(|voice| voice.horizon.steps);
+    evaluation.picture = farthest.map(|voice| picture(series, voice));
+    Ok(())
+}
+
+fn bounded(series: &Series, horizons: &[Horizon]) -> Result<(), Refused> {
+    if let Some(far) = horizons.iter().find(|horizon| horizon.steps > AHEAD_MAX as usize) {
+        return Err(Refused::Far { horizon: far.span, step: series.step() });
+    }
+    if horizons.len() > STRETCHES_MAX {
+        return Err(Refused::Many { count: horizons.len() });
+    }
+    Ok(())
 }
 
 /// Horizons in whole steps, and those that are shorter than one.
-fn whole(series: &Series, asked: &[Span]) -> Result<(Vec<Horizon>, Vec<Span>), Refused> {
+fn whole(series: &Series, asked: &[Span]) -> (Vec<Horizon>, Vec<Span>) {
     let step = series.step();
-    let (mut horizons, mut too_short) = (Vec::new(), Vec::new());
-    for span in asked {
-        if *span < step {
-            too_short.push(*span);
-            continue;
-        }
-        let steps = span.as_millis().div_ceil(step.as_millis().max(1));
-        if steps > u64::from(AHEAD_MAX) {
-            return Err(Refused::Far { horizon: *span, step });
-        }
-        horizons.push(Horizon { span: *span, steps: usize::try_from(steps).unwrap_or(1) });
-    }
-    match horizons.len() {
-        0 => Err(Refused::Coarse { step }),
-        count if count > STRETCHES_MAX => Err(Refused::Many { count }),
-        _ => Ok((horizons, too_short)),
-    }
+    let (long, too_short): (Vec<Span>, Vec<Span>) = asked.iter().partition(|span| **span >= step);
+    let steps = |span: &Span| usize::try_from(span.as_millis().div_ceil(step.as_millis().max(1))).unwrap_or(usize::MAX);
+    (long.iter().map(|span| Horizon { span: *span, steps: steps(span) }).collect(), too_short)
 }
 
-fn voices(series: &Series, horizons: &[Horizon]) -> Result<Vec<Voices>, Refused> {
-    let mut ours = ours::said(series, horizons)?.into_iter();
-    let (ets, mstl) = library::points(series, horizons);
-    let (mut ets, mut mstl) = (ets.into_iter(), mstl.into_iter());
+fn voices(series: &Series, horizons: &[Horizon], ours: AllSaid) -> Vec<Voices> {
+    let mut ours = ours.into_iter();
+    let [mut ets, mut mstl, mut theta] = library::points(series, horizons).map(Vec::into_iter);
     let voices = horizons.iter().map(|horizon| {
         let conformal = |points: &[Option<f64>]| residuals::conformal(series, points, horizon.steps);
         let said = vec![
@@ -257,10 +299,11 @@ fn voices(series: &Series, horizons: &[Horizon]) -> Result<Vec<Voices>, Refused>
             (Method::SeasonalNaive, conformal(&naive::seasonal(series, horizon.steps))),
             (Method::AugursEts, conformal(&ets.next().unwrap_or_default())),
             (Method::AugursMstl, conformal(&mstl.next().unwrap_or_default())),
+            (Method::AutoTheta, conformal(&theta.next().unwrap_or_default())),
         ];
         Voices { horizon: *horizon, said }
     });
-    Ok(voices.collect())
+    voices.collect()
 }
 
 fn picture(series: &Series, voices: &Voices) -> Picture {
@@ -271,7 +314,7 @@ fn picture(series: &Series, voices: &Voices) -> Picture {
     let points = said.iter().enumerate().skip(first).step_by(shown.div_ceil(PICTURE_POINTS).max(1));
     let points = points.filter_map(|(place, said)| {
         let at = series.half() + place + voices.horizon.steps;
-        Some(Point { at: series.at(at), load: series.value(at)?, said: (*said)? })
+        Some(Point { at: series.at(at), load: Some(series.value(at)?), said: (*said)? })
     });
     Picture { horizon: voices.horizon.span, points: points.collect() }
 }

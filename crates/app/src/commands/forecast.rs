@@ -24,11 +24,13 @@ use crate::{parallel, terminal};
   tenantry forecast --trace load.csv
   tenantry forecast --trace load.csv --horizon 1h -o json
   tenantry forecast --trace traces/ --horizon 5m,15m,1h -o html > forecast.html
+  tenantry forecast --trace load.csv --horizon 6h,1d,7d -o html > week.html
 
 A trace is CSV with a column `timestamp` (RFC 3339, or seconds or milliseconds since 1970) and one of values; the first
 value column is the load. It covers three days or more; the second half is scored. Ours stands beside repeating the last
-value, repeating the day before, and the ETS and MSTL of the augurs library, all asked at the same samples. How it is
-done is told in the report. Ends with 0 when at least one trace was evaluated.")]
+value, repeating the day before, the ETS and MSTL of the augurs library and the Theta method, all asked at the same
+samples. With a horizon of 6 hours or more it also says what the days after the trace will bring, hour by hour up to 7
+days. How it is done is told in the report. Ends with 0 when at least one trace was evaluated.")]
 pub(crate) struct Forecast {
     /// Recorded load: CSV files, or folders of them
     #[arg(long, value_name = "FILE|DIR", num_args = 1.., required = true)]
@@ -75,7 +77,7 @@ fn summed_up(
     evaluations: Vec<Result<Evaluation, Refused>>,
     mut left_out: Vec<LeftOut>,
 ) -> (Report, Vec<(String, Picture)>) {
-    let (mut rows, mut pictures) = (Vec::new(), Vec::new());
+    let (mut rows, mut ahead, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
     for (trace, evaluation) in traces.iter().zip(evaluations) {
         let mut leave = |reason: String| left_out.push(LeftOut { trace: trace.name.clone(), reason });
         match evaluation {
@@ -85,10 +87,11 @@ fn summed_up(
                     leave(format!("not at {}: its samples are {} apart", spans.join(", "), evaluation.step));
                 }
                 rows.append(&mut evaluation.rows);
+                ahead.append(&mut evaluation.ahead);
                 pictures.extend(evaluation.picture.map(|picture| (trace.name.clone(), picture)));
             }
             Err(refused) => leave(refused.to_string()),
         }
     }
-    (Report::new(rows, left_out), pictures)
+    (Report::new(rows, ahead, left_out), pictures)
 }

@@ -34,7 +34,7 @@ fn forecasts_are_scored_beside_naive_ones_and_the_librarys() {
     };
     for origins in ["fitted", "all"] {
         let ours = of("tenantry", origins);
-        for method in ["tenantry", "last-value", "seasonal-naive", "augurs-ets", "augurs-mstl"] {
+        for method in ["tenantry", "last-value", "seasonal-naive", "augurs-ets", "augurs-mstl", "auto-theta"] {
             let row = of(method, origins);
             assert_eq!((&row["trace"], &row["horizon"], &row["steps"]), (&"hump".into(), &"1h".into(), &2.into()));
             assert_eq!(row["scored"], ours["scored"], "{method}");
@@ -44,8 +44,8 @@ fn forecasts_are_scored_beside_naive_ones_and_the_librarys() {
             assert_eq!(levels, [0.5, 0.9, 0.95, 0.99]);
         }
     }
-    assert_eq!(report["summary"].as_array().unwrap().len(), 8);
-    assert!(report["coverage"].as_array().unwrap().len() == 40);
+    assert_eq!(report["summary"].as_array().unwrap().len(), 10);
+    assert!(report["coverage"].as_array().unwrap().len() == 48);
     let left_out: Vec<String> = report["left_out"].as_array().unwrap().iter().map(|one| one.to_string()).collect();
     expect![[r#"
         {"reason":"traces/wrong.csv:2: `yesterday` is no time; write it as 2026-10-01T12:00:00Z","trace":"wrong"}
@@ -55,6 +55,29 @@ fn forecasts_are_scored_beside_naive_ones_and_the_librarys() {
 
     // What the past was said to be does not change from run to run.
     assert_eq!(report, tenantry.json("forecast --trace traces --horizon 15m,1h"));
+}
+
+#[test]
+fn a_week_ahead_is_told_as_table_json_and_picture() {
+    let tenantry = Tenantry::new();
+    tenantry.write("hump.csv", &trace(16));
+    let report = tenantry.json("forecast --trace hump.csv --horizon 1d,7d");
+    let ahead = report["ahead"].as_array().unwrap();
+    assert_eq!(ahead.len(), 168);
+    let last = ahead.last().unwrap();
+    assert_eq!((&last["ahead"], &last["trace"]), (&"7d".into(), &"hump".into()));
+    for hour in ahead {
+        let of = |what: &str| -> Vec<f64> {
+            hour["levels"].as_array().unwrap().iter().map(|level| level[what].as_f64().unwrap()).collect()
+        };
+        assert!(of("load").is_sorted() && of("largest").is_sorted(), "{hour}");
+    }
+    let table = tenantry.run("forecast --trace hump.csv --horizon 1d,7d");
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.contains("After the end of hump") && table.contains("LARGEST UNTIL THEN"), "{table}");
+    let page = tenantry.run("forecast --trace hump.csv --horizon 7d -o html");
+    let page = String::from_utf8(page.stdout).unwrap();
+    assert!(page.contains("The next 7d after its end") && page.contains("What is said of the next 7d"));
 }
 
 #[test]

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::LEVELS;
+use crate::chance::Noise;
 use crate::series::Refusal;
 
 const MINUTE: i64 = 60_000;
@@ -10,20 +11,6 @@ fn forecaster() -> Forecaster {
     let settings = Settings::new(MINUTE, None).unwrap();
     let long = Stretch { from: 1, until: 60 };
     Forecaster::new(settings, &[settings.stretch(2 * MINUTE, 3 * MINUTE), Stretch::at(1), long])
-}
-
-/// A small generator of our own: tests must not depend on a library's choice of numbers.
-struct Noise(u64);
-
-impl Noise {
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn bell(&mut self) -> f64 {
-        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
-    }
 }
 
 /// A daily wave with noise, for `days`, one value a minute.

@@ -9,7 +9,7 @@ use augurs_ets::{AutoETS, FittedAutoETS};
 use augurs_mstl::MSTLModel;
 
 use super::series::Series;
-use super::{DAY_MS, Horizon};
+use super::{DAY_MS, Horizon, Points, theta};
 
 /// Fits whose forecasts are compared, spread evenly over the second half.
 const FITS: usize = 40;
@@ -22,17 +22,14 @@ const LEARN_MS: i64 = 14 * DAY_MS;
 /// The shortest past, in days, that a fit learns from: MSTL needs two seasons.
 const LEARN_DAYS_MIN: i64 = 2;
 
-/// Point forecasts of a method: for each horizon one for each sample of the trace.
-type Points = Vec<Vec<Option<f64>>>;
-
 /// The origins of fits that are compared, rising.
 pub(super) fn scored(series: &Series, horizons: &[Horizon]) -> Vec<usize> {
     let until = series.len().saturating_sub(farthest(horizons));
     spread(series.half(), until, FITS)
 }
 
-/// Point forecasts of ETS and of MSTL, at fits and between them.
-pub(super) fn points(series: &Series, horizons: &[Horizon]) -> (Points, Points) {
+/// Point forecasts of ETS, of MSTL and of Theta, at fits and between them.
+pub(super) fn points(series: &Series, horizons: &[Horizon]) -> [Points; 3] {
     let half = series.half();
     let earliest = half.saturating_sub(series.steps_in(BEFORE_MS)).max(series.steps_in(LEARN_DAYS_MIN * DAY_MS));
     let mut origins = spread(earliest.min(half), half, FITS_BEFORE);
@@ -55,7 +52,8 @@ pub(super) fn points(series: &Series, horizons: &[Horizon]) -> (Points, Points) 
             }
         }
     }
-    (ets, mstl)
+    let theta = theta::points(series, horizons, &origins, window, day);
+    [ets, mstl, theta]
 }
 
 fn farthest(horizons: &[Horizon]) -> usize {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tenantry_domain::unit::Span;
 
-use super::{LEVELS, MEDIAN, Method, Origins, Row};
+use super::{Ahead, LEVELS, MEDIAN, Method, Origins, Row};
 use crate::backtest::LeftOut;
 
 /// Losses under this share of the load are as good as none, and ratios are not taken of less.
@@ -77,6 +77,8 @@ pub struct Report {
     pub summary: Vec<Comparison>,
     /// What quantiles cover.
     pub coverage: Vec<Coverage>,
+    /// What comes after the end of each trace, hour by hour, where a horizon of six hours or more was asked for.
+    pub ahead: Vec<Ahead>,
     /// How it was done.
     pub assumptions: Vec<String>,
     /// Traces that were left out, and horizons that some were left out at.
@@ -86,7 +88,7 @@ pub struct Report {
 impl Report {
     /// Sums up rows of many traces.
     #[must_use]
-    pub fn new(results: Vec<Row>, left_out: Vec<LeftOut>) -> Self {
+    pub fn new(results: Vec<Row>, ahead: Vec<Ahead>, left_out: Vec<LeftOut>) -> Self {
         let mut kinds: Vec<(Span, Origins)> = results.iter().map(|row| (row.horizon, row.origins)).collect();
         kinds.sort_unstable_by_key(|(horizon, origins)| (*origins, *horizon));
         kinds.dedup();
@@ -106,7 +108,7 @@ impl Report {
                 coverage.extend(levels.filter_map(|level| covered(horizon, origins, method, *level, &rows)));
             }
         }
-        Self { results, summary, coverage, assumptions: assumptions(), left_out }
+        Self { results, summary, coverage, ahead, assumptions: assumptions(), left_out }
     }
 }
 
@@ -184,12 +186,14 @@ fn covered(horizon: Span, origins: Origins, method: Method, level: f64, rows: &[
 fn assumptions() -> Vec<String> {
     [
         "a trace is put onto a grid of its samples' median distance; a horizon is rounded up to whole steps",
+        "from 6 hours on a load is the largest of a slot of 5 minutes, for all methods, and ours is the outlook; nearer, it is that of a step",
         "the value at the horizon is forecast; the second half of a trace is scored",
         "the weighted quantile loss is the sum of pinball losses over the sum of loads, the mean over the quantiles 0.9, 0.95 and 0.99",
         "MASE is the median's mean absolute error over that of repeating the last value one step on in the first half",
-        "last value, seasonal naive (a day), ETS and MSTL get conformal quantiles: their own errors at the horizon over the last 7 days; their median is their point forecast",
+        "last value, seasonal naive (a day), ETS, MSTL and Theta get conformal quantiles: their own errors at the horizon over the last 7 days; their median is their point forecast",
         "ETS and MSTL (season: a day; ETS for the rest) are those of augurs, fitted to the last 14 days at 40 origins of the second half and 10 before; the library's own intervals are not used, as it draws them from an unseeded random source",
-        "`fitted` compares all methods at these 40 origins; `all` at every sample, where the state of ETS and MSTL follows the samples between fits with the parameters and the season as fitted",
+        "Theta is the optimised one of Fiorucci et al. (2016) on loads without their daily season, which is additive, multiplicative or none by in-sample error, fitted as the library is",
+        "`fitted` compares all methods at these 40 origins; `all` at every sample, where the state of ETS, MSTL and Theta follows the samples between fits with the parameters and the season as fitted",
         "all methods of a row are scored at the same origins; one that speaks at less than half of a trace's is left out there",
     ]
     .map(str::to_owned)

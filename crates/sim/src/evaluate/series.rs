@@ -3,7 +3,7 @@
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Span;
 
-use super::{DAY_MS, DAYS_MIN, Refused};
+use super::{DAY_MS, DAYS_MIN, Refused, SLOT_MS};
 
 /// The most steps: almost two years of minutes. What all methods say of them takes some 400 MiB.
 pub(super) const STEPS_MAX: i64 = 1_000_000;
@@ -50,13 +50,28 @@ impl Series {
         }
         let values: Vec<Option<f64>> =
             cells.into_iter().map(|(sum, count)| (count > 0.0).then(|| sum / count)).collect();
-        let mut known = 0.0;
-        let filled = values.iter().map(|value| {
-            known = value.unwrap_or(known);
-            known
-        });
-        let filled = filled.collect();
+        let filled = filled(&values);
         Ok(Self { first_ms, step_ms, values, filled })
+    }
+
+    /// The largest of each slot, on slots counted from the epoch; the same where steps are as long as slots.
+    pub(super) fn slots(&self) -> Self {
+        if self.step_ms >= SLOT_MS {
+            return Self { values: self.values.clone(), filled: self.filled.clone(), ..*self };
+        }
+        let first = self.first_ms.div_euclid(SLOT_MS);
+        let mut values: Vec<Option<f64>> = Vec::new();
+        for (place, value) in self.values.iter().enumerate() {
+            let slot = self.at(place).as_millis().div_euclid(SLOT_MS) - first;
+            let slot = usize::try_from(slot).unwrap_or(0);
+            values.resize(values.len().max(slot + 1), None);
+            if let Some(most) = values.get_mut(slot) {
+                // A missing value is smaller than any.
+                *most = value.map_or(*most, |value| Some(most.map_or(value, |most| most.max(value))));
+            }
+        }
+        let filled = filled(&values);
+        Self { first_ms: first * SLOT_MS, step_ms: SLOT_MS, values, filled }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -97,6 +112,15 @@ impl Series {
     pub(super) fn at(&self, place: usize) -> Timestamp {
         Timestamp::from_millis(self.first_ms + i64::try_from(place).unwrap_or(0) * self.step_ms)
     }
+}
+
+fn filled(values: &[Option<f64>]) -> Vec<f64> {
+    let mut known = 0.0;
+    let filled = values.iter().map(|value| {
+        known = value.unwrap_or(known);
+        known
+    });
+    filled.collect()
 }
 
 fn span(step_ms: i64) -> Span {

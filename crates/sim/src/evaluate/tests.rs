@@ -50,8 +50,10 @@ fn no_method_sees_the_future() {
     }
     let said = |samples: &[(Timestamp, f64)]| {
         let series = Series::new(samples).unwrap();
-        let (horizons, _) = whole(&series, &spans(&["15m", "1h"])).unwrap();
-        (series.half(), voices(&series, &horizons).unwrap())
+        let (horizons, _) = whole(&series, &spans(&["15m", "1h", "8h"]));
+        let mut ours = ours::said(&series, &horizons[..2]).unwrap();
+        ours.extend(ours::outlook("t", &series, &horizons[2..]).unwrap().0);
+        (series.half(), voices(&series, &horizons, ours))
     };
     let ((half, before), (_, after)) = (said(&before), said(&after));
     for (before, after) in before.iter().zip(&after) {
@@ -69,8 +71,9 @@ fn every_method_is_scored_at_the_same_origins() {
     let evaluation = evaluate(&trace(samples(5)), &spans(&["5m", "15m", "1h"])).unwrap();
     assert_eq!(evaluation.too_short, spans(&["5m"]));
     assert_eq!(evaluation.step, Span::from_secs(900));
-    // Two horizons, both choices of origins, five methods.
-    assert_eq!(evaluation.rows.len(), 20);
+    // Two horizons, both choices of origins, six methods.
+    assert_eq!(evaluation.rows.len(), 24);
+    assert!(evaluation.ahead.is_empty());
     for row in &evaluation.rows {
         let expected = match row.origins {
             Origins::Fitted => 40,
@@ -83,8 +86,8 @@ fn every_method_is_scored_at_the_same_origins() {
     let picture = evaluation.picture.unwrap();
     assert_eq!((picture.horizon, picture.points.len()), (Span::from_secs(3600), 236));
     assert!(picture.points.iter().all(|point| point.said.is_sorted()));
-    let report = Report::new(evaluation.rows, Vec::new());
-    assert_eq!(report.summary.len(), 16);
+    let report = Report::new(evaluation.rows, Vec::new(), Vec::new());
+    assert_eq!(report.summary.len(), 20);
     let one = report.summary.iter().find(|one| one.against == Method::LastValue).unwrap();
     let row = |method: Method| {
         report
@@ -96,6 +99,29 @@ fn every_method_is_scored_at_the_same_origins() {
     assert!((one.wql_ratio - row(Method::Tenantry).wql / row(Method::LastValue).wql).abs() < 1e-12);
     // Of one trace the mean, the least and the most are the same.
     assert!(report.coverage.iter().all(|of| of.least == of.most && (of.mean - of.least).abs() < 1e-12));
+}
+
+#[test]
+fn from_six_hours_on_slots_of_five_minutes_are_compared_and_the_next_days_told() {
+    let minutes: Vec<(Timestamp, f64)> = samples(4 * 15).into_iter().take(4 * 1440).collect();
+    let first = minutes[0].0.as_millis();
+    let minutes = minutes.into_iter().enumerate();
+    let minutes: Vec<(Timestamp, f64)> = minutes
+        .map(|(place, (_, load))| (Timestamp::from_millis(first + i64::try_from(place).unwrap() * 60_000), load))
+        .collect();
+    let series = Series::new(&minutes).unwrap();
+    let slots = series.slots();
+    assert_eq!((slots.len(), slots.step()), (4 * 288, Span::from_secs(300)));
+    let most = (0..5).filter_map(|place| series.value(place)).fold(0.0, f64::max);
+    assert_eq!(slots.value(0), Some(most));
+    let evaluation = evaluate(&trace(minutes), &spans(&["1h", "6h", "1d"])).unwrap();
+    let steps: Vec<usize> = evaluation.rows.iter().map(|row| row.steps).collect();
+    assert!([60, 72, 288].iter().all(|expected| steps.contains(expected)) && steps.len() == 36, "{steps:?}");
+    assert_eq!(evaluation.ahead.len(), 24);
+    for ahead in &evaluation.ahead {
+        assert!(ahead.levels.iter().all(|of| of.largest > 0.0 && of.load <= 200.0), "{ahead:?}");
+        assert!(ahead.levels.is_sorted_by(|a, b| a.load <= b.load && a.largest <= b.largest), "{ahead:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An evaluation as one page that opens offline.
 
-use tenantry_sim::evaluate::{Comparison, Method, Origins, Picture, Report};
+use tenantry_sim::evaluate::{Ahead, Comparison, Method, Origins, Picture, Point, Report};
 
 use super::{picture, show};
 use crate::page;
@@ -54,7 +54,8 @@ fn lead(report: &Report) -> String {
         let word = if change < 0.0 { "less" } else { "more" };
         format!("<strong>{:.1} % {word}</strong> than that of {name}", change.abs())
     };
-    let parts = [(Method::LastValue, "repeating the last value"), (Method::AugursMstl, "MSTL")];
+    let parts =
+        [(Method::LastValue, "repeating the last value"), (Method::AugursMstl, "MSTL"), (Method::AutoTheta, "Theta")];
     let parts: Vec<String> = parts.iter().filter_map(|(method, name)| Some(said(against(*method)?, name))).collect();
     if parts.is_empty() {
         String::new()
@@ -65,11 +66,29 @@ fn lead(report: &Report) -> String {
 
 fn of_trace(report: &Report, name: &str, drawn: &Picture) -> String {
     let rows = report.results.iter().filter(|row| row.trace == name).map(show::cells);
+    let label = format!("Load of the last days, and what had been said of it {} before", drawn.horizon);
     format!(
-        "<h3>{}</h3><p class=\"soft\">{} ahead</p>{}<details><summary>Figures</summary>{}</details>",
+        "<h3>{}</h3>{}<p class=\"soft\">{} ahead</p>{}<details><summary>Figures</summary>{}</details>",
         page::escape(name),
+        next(report, name),
         drawn.horizon,
-        picture::svg(drawn),
+        picture::svg(drawn, &label),
         page::table(&show::HEAD, &rows.collect::<Vec<_>>(), is_ours)
+    )
+}
+
+/// What the days after the trace look like, or nothing where no far horizon was asked for.
+fn next(report: &Report, name: &str) -> String {
+    let ahead: Vec<&Ahead> = report.ahead.iter().filter(|ahead| ahead.trace == name).collect();
+    let Some(farthest) = ahead.last().map(|ahead| ahead.ahead) else { return String::new() };
+    let points = ahead.iter().filter_map(|ahead| {
+        let said: Vec<f64> = ahead.levels.iter().map(|of| of.load).collect();
+        Some(Point { at: ahead.at, load: None, said: said.try_into().ok()? })
+    });
+    let drawn = Picture { horizon: farthest, points: points.collect() };
+    format!(
+        "<p class=\"soft\">The next {farthest} after its end, hour by hour</p>{}{}",
+        picture::svg(&drawn, &format!("What is said of the next {farthest}")),
+        page::table(&show::AHEAD, &show::ahead(report, name), |_| false)
     )
 }

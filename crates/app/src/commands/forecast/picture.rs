@@ -1,4 +1,4 @@
-//! A trace's last days with what had been said of them, as SVG.
+//! A trace's last days with what had been said of them, or the next with what is said, as SVG.
 
 use std::fmt::Write as _;
 
@@ -35,17 +35,14 @@ fn millis(point: &Point) -> f64 {
     point.at.as_millis() as f64
 }
 
-/// The picture, or nothing where there is nothing to show.
-pub(super) fn svg(picture: &Picture) -> String {
+/// The picture, or nothing where there is nothing to show; `label` says what it shows.
+pub(super) fn svg(picture: &Picture, label: &str) -> String {
     let points = &picture.points;
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return String::new() };
-    let most = points.iter().map(|point| point.load.max(middle(point)[3])).fold(0.0, f64::max);
+    let most = points.iter().map(|point| point.load.unwrap_or(0.0).max(middle(point)[3])).fold(0.0, f64::max);
     let scale =
         Scale { from_ms: millis(first), width_ms: millis(last) - millis(first), most: most.max(f64::MIN_POSITIVE) };
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"Load of the last days, and what had been said of it {} before\">",
-        SIZE.0, SIZE.1, picture.horizon
-    );
+    let mut svg = format!("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{label}\">", SIZE.0, SIZE.1);
     axes(&mut svg, &scale, first, last);
     let band = points.iter().map(|point| (scale.across(point), scale.down(middle(point)[2])));
     let back = points.iter().rev().map(|point| (scale.across(point), scale.down(middle(point)[0])));
@@ -55,7 +52,7 @@ pub(super) fn svg(picture: &Picture) -> String {
         let at = points.iter().map(|point| (scale.across(point), scale.down(value(point))));
         let _ = write!(svg, "<polyline class=\"{class}\" points=\"{}\"/>", line(at));
     }
-    let load = points.iter().map(|point| (scale.across(point), scale.down(point.load)));
+    let load = points.iter().filter_map(|point| Some((scale.across(point), scale.down(point.load?))));
     let _ = write!(svg, "<polyline class=\"load\" points=\"{}\"/></svg>", line(load));
     svg
 }

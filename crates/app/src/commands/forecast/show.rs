@@ -1,6 +1,6 @@
 //! An evaluation for a terminal.
 
-use tenantry_sim::evaluate::{Method, Report, Row};
+use tenantry_sim::evaluate::{Ahead, Method, Report, Row};
 
 use crate::commands::recorded;
 use crate::output;
@@ -71,6 +71,27 @@ pub(super) fn coverages(report: &Report) -> Vec<Vec<String>> {
     rows.collect()
 }
 
+/// The heads of [`ahead`].
+pub(super) const AHEAD: [&str; 8] = ["AHEAD", "AT", "LOAD Q50", "Q90", "Q99", "LARGEST UNTIL THEN Q50", "Q90", "Q99"];
+
+/// What is said of the time after a trace's end, at the horizons that were asked for.
+pub(super) fn ahead(report: &Report, trace: &str) -> Vec<Vec<String>> {
+    let asked = |ahead: &&Ahead| ahead.trace == trace && report.results.iter().any(|row| row.horizon == ahead.ahead);
+    let rows = report.ahead.iter().filter(asked).map(|ahead| {
+        let shown = [0.5, 0.9, 0.99].map(|level| ahead.levels.iter().find(|of| of.level.total_cmp(&level).is_eq()));
+        let mut line = vec![ahead.ahead.to_string(), ahead.at.to_string()];
+        line.extend(shown.iter().flatten().map(|of| number(of.load)));
+        line.extend(shown.iter().flatten().map(|of| number(of.largest)));
+        line
+    });
+    rows.collect()
+}
+
+/// Four digits or so.
+fn number(value: f64) -> String {
+    if value >= 1000.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+}
+
 /// The evaluation as text.
 pub(super) fn table(report: &Report) -> String {
     let mut parts = Vec::new();
@@ -84,6 +105,10 @@ pub(super) fn table(report: &Report) -> String {
             line
         });
         parts.push(output::table(&head, rows));
+    }
+    let next = names.iter().take(TRACES_SHOWN).filter(|name| report.ahead.iter().any(|ahead| ahead.trace == **name));
+    for name in next {
+        parts.push(format!("After the end of {name}\n{}", output::table(&AHEAD, ahead(report, name))));
     }
     parts.push(format!(
         "Our losses over those of others, geometric means over {} trace{}; less than 0 % is better\n{}",
