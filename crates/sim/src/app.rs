@@ -148,6 +148,7 @@ impl App {
                     deleted: false,
                     readiness: Some(Readiness { ready, changed_at: if ready { pod.ready_at } else { pod.started_at } }),
                     started_at: Some(pod.started_at),
+                    template: None,
                     cpu_request: Some(request),
                     memory_request: Some(Milli::units(1 << 30)),
                 }

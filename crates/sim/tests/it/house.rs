@@ -65,6 +65,7 @@ pub(crate) fn spec(app: &AppSpec, strategy: Strategy) -> WorkloadSpec {
             target: Target::PerReplica(Milli::units(7)),
             capacity: None,
             measures_at_zero: true,
+            scales: true,
         }],
         behavior: None,
         schedules: vec![],
