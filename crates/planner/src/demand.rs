@@ -51,6 +51,8 @@ const OF_PEAK: f64 = 0.9;
 const NEAR_PEAK: f64 = 0.5;
 /// A prior is believed to within this share of it: one deviation.
 const PRIOR_DEVIATION: f64 = 0.1;
+/// So many readings in a row tell replicas that are saturated from such as are well used.
+const SATURATED_FOR: u8 = 3;
 /// Saturated replicas raise the demand by this share of what is measured, each start-up delay anew, up to the double.
 const RAISE: f64 = 0.1;
 const RAISED_MAX: f64 = 1.0;
@@ -110,7 +112,8 @@ pub struct Model {
     ready: (u32, Timestamp),
     read_at: Timestamp,
     taught_at: Timestamp,
-    saturated: bool,
+    /// Readings in a row at which the replicas were saturated.
+    saturated: u8,
     raised: f64,
     raised_at: Timestamp,
     follow: Follow,
@@ -139,7 +142,7 @@ impl Default for Model {
             ready: (0, never),
             read_at: never,
             taught_at: never,
-            saturated: false,
+            saturated: 0,
             raised: 0.0,
             raised_at: never,
             follow: Follow::default(),
@@ -169,11 +172,14 @@ impl Model {
         let x = load / f64::from(reading.ready.max(1));
         let full = reading.cpu.zip(terms.cpu).is_some_and(|(used, limit)| used >= AT_LIMIT * limit);
         let slow = reading.latency.zip(terms.latency).is_some_and(|(took, limit)| took > OVER * limit);
-        self.saturated = reading.ready > 0 && (full || (slow && x >= OF_PEAK * self.peak));
+        let missed = reading.ready > 0 && (full || (slow && x >= OF_PEAK * self.peak));
+        // A replica that bears less than it is known to carry is well used.
+        let pressed = missed && self.held.is_none_or(|held| x >= held);
+        self.saturated = if pressed { self.saturated.saturating_add(1) } else { 0 };
         self.raise(reading.now, terms.delay);
-        self.follow.see(load, reading.ready, self.saturated);
+        self.follow.see(load, reading.ready, self.saturated >= SATURATED_FOR);
         if self.settled(reading, at, terms.delay) && reading.template.is_some_and(|seen| seen == self.template) {
-            self.teach(x, reading, terms, at);
+            self.teach(x, missed, reading, terms, at);
         }
         self.hold(terms);
     }
@@ -197,13 +203,13 @@ impl Model {
         reading.ready > 0 && reading.ready == reading.size && stood(self.size.1) && stood(self.ready.1)
     }
 
-    fn teach(&mut self, x: f64, reading: &Reading<'_>, terms: &Terms, at: Timestamp) {
+    fn teach(&mut self, x: f64, missed: bool, reading: &Reading<'_>, terms: &Terms, at: Timestamp) {
         let since = *self.since.get_or_insert(at);
         let passed = at.since(self.taught_at.max(since)).min(GAP_MAX);
         self.taught_at = at;
         let forgets = millis(passed) / millis(MEMORY);
         // What saturated replicas serve says nothing of the line beyond its end.
-        let beyond = self.saturated && self.estimate(terms).is_ok_and(|(known, _)| x > known.middle);
+        let beyond = missed && self.estimate(terms).is_ok_and(|(known, _)| x > known.middle);
         if let Some(used) = reading.cpu.filter(|_| !beyond) {
             self.cpu.learn(x, used, forgets);
         }
@@ -212,7 +218,7 @@ impl Model {
             self.latency.learn(x, -1.0 / took, forgets);
         }
         let measured = reading.cpu.zip(terms.cpu).is_some() || reading.latency.zip(terms.latency).is_some();
-        if self.saturated {
+        if missed {
             let known = self.held.unwrap_or(self.peak);
             if x < self.missed.unwrap_or(known) && x > 0.0 {
                 let before = self.missed.unwrap_or(known);
@@ -227,7 +233,7 @@ impl Model {
     }
 
     fn raise(&mut self, now: Timestamp, delay: Span) {
-        if !self.saturated {
+        if self.saturated < SATURATED_FOR {
             self.raised = 0.0;
         } else if self.raised == 0.0 || now < self.raised_at || now.since(self.raised_at) >= delay.max(RAISE_EVERY_MIN) {
             self.raised = (self.raised + RAISE).min(RAISED_MAX);
@@ -272,12 +278,6 @@ impl Model {
         let told = terms.prior.map_or(0.0, |prior| prior * (1.0 - Z * PRIOR_DEVIATION));
         let seen = lower.min((BEYOND * self.peak).max(told));
         self.missed.map_or(seen, |missed| seen.min(missed))
-    }
-
-    /// Whether the replicas are saturated, so that a load that was measured is less than what was asked of them, or may be.
-    #[must_use]
-    pub const fn is_saturated(&self) -> bool {
-        self.saturated
     }
 
     /// Whether a contest that runs in the units of an earlier capacity must begin anew in those of this one.

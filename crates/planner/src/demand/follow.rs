@@ -11,15 +11,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Readings that a number of replicas must have stood, before a change and after.
+/// Most readings that the load before a change is told from.
 const WINDOW: usize = 8;
-/// Fewer than these say nothing of the load before a change.
+/// With fewer, while the number of replicas stood, a change says nothing.
 const BEFORE_MIN: usize = 6;
 /// Readings after a change that are not looked at, as rates are taken over a minute, and those that are.
 const SKIPPED: u8 = 4;
 const LOOKED_AT: u8 = 3;
-/// Readings that a change may take from its first replica to its last.
-const CHANGE_MAX: u8 = 12;
 /// Changes smaller than this share of the size drown in the load's own noise.
 const CHANGE_MIN: f64 = 0.02;
 /// A deviation counts for no more than this share of the load.
@@ -62,7 +60,8 @@ impl Side {
 /// The load as it was before a change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Before {
-    ready: u32,
+    from: u32,
+    to: u32,
     /// Load at the last reading, and its rise from one to the next.
     load: f64,
     rise: f64,
@@ -77,7 +76,7 @@ pub(super) struct Follow {
     down: Side,
     before: Option<Before>,
     ready: u32,
-    /// Load while the number stood, newest last.
+    /// The last loads, newest last, and how many of them came since the number changed.
     loads: [f64; WINDOW],
     stood: u8,
     follows: bool,
@@ -99,32 +98,31 @@ impl Follow {
             *last = load;
         }
         self.stood = self.stood.saturating_add(1);
-        if let Some(before) = &mut self.before {
-            before.since = before.since.saturating_add(1);
-            if self.stood == SKIPPED + LOOKED_AT {
-                self.judge();
-            }
+        let Some(before) = &mut self.before else { return };
+        before.since += 1;
+        if before.since >= SKIPPED + LOOKED_AT {
+            self.judge();
         }
     }
 
     /// The number of replicas changes: what was until now is what the load is held against.
     fn leave(&mut self, ready: u32) {
         let stood = usize::from(self.stood).min(WINDOW);
-        if stood >= BEFORE_MIN {
-            self.before = line(self.loads.get(WINDOW - stood..).unwrap_or_default())
-                .map(|(load, rise)| Before { ready: self.ready, load, rise, since: 0 });
-        } else if self.before.is_some_and(|before| before.since > CHANGE_MAX || turns(before.ready, self.ready, ready)) {
-            self.before = None;
+        if self.before.is_none() && stood >= BEFORE_MIN {
+            let known = line(self.loads.get(WINDOW - stood..).unwrap_or_default());
+            self.before = known.map(|(load, rise)| Before { from: self.ready, to: ready, load, rise, since: 0 });
         }
         (self.ready, self.stood) = (ready, 0);
     }
 
+    /// Judges a change after a time that is always the same, whatever became of the size meanwhile: to wait for changes
+    /// that last would pick those with which the load happened to agree.
     fn judge(&mut self) {
         let Some(before) = self.before.take() else { return };
         let after = self.loads.iter().rev().take(usize::from(LOOKED_AT)).sum::<f64>() / f64::from(LOOKED_AT);
         let ahead = f64::from(before.since) - f64::from(LOOKED_AT - 1) / 2.0;
         let expected = (before.load + before.rise * ahead).max(0.0);
-        let change = as_share(f64::from(self.ready), f64::from(before.ready));
+        let change = as_share(f64::from(before.to), f64::from(before.from));
         let scale = expected.max(before.load).max(f64::MIN_POSITIVE);
         let deviation = ((after - expected) / scale).clamp(-DEVIATION_MAX, DEVIATION_MAX);
         if change.abs() < CHANGE_MIN {
@@ -167,11 +165,6 @@ impl Follow {
         let before = self.before.is_none_or(|before| before.load.is_finite() && before.rise.is_finite());
         sides.iter().all(sound) && before && self.loads.iter().all(|load| load.is_finite())
     }
-}
-
-/// Whether a change goes back on its way.
-fn turns(first: u32, then: u32, now: u32) -> bool {
-    (then > first && now < then) || (then < first && now > then)
 }
 
 fn as_share(now: f64, before: f64) -> f64 {

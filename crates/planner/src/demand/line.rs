@@ -26,7 +26,7 @@ pub(super) const SPREAD_MIN: f64 = 0.04;
 /// Half the width of an interval, as a share of its middle, above which it says nothing.
 const WIDTH_MAX: f64 = 0.25;
 /// No interval is narrower than this share of its middle to either side: a line is a picture of a replica, not the replica.
-const MISFIT: f64 = 0.02;
+const MISFIT: f64 = 0.01;
 /// Errors of neighbouring readings are taken to be alike by no more than this.
 const ALIKE_MAX: f64 = 0.9;
 /// What is beyond this is no reading.

@@ -39,6 +39,7 @@ pub(crate) fn app(tenant: &str, workload: &str, load: Load) -> AppSpec {
         load,
         capacity: 10.0,
         cores: 1.0,
+        follows: 0.0,
         startup: Startup { least: Span::from_secs(20), most: Span::from_secs(60) },
         replica_hour: MicroUsd(100_000),
         initial: Replicas::new(3),
