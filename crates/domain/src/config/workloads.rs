@@ -182,6 +182,8 @@ fn signals(key: &WorkloadKey, own: &Autoscaling, notes: &mut Vec<String>) -> Vec
     if by_load && !signals.iter().any(|signal| signal.scales || signal.name.as_str() == CPU) {
         signals.extend(signal(CPU, SignalKind::Cpu, None, Target::Utilization(CPU_DEFAULT)));
     }
+    // What moves the size is shown first.
+    signals.sort_by_key(|signal| !signal.scales);
     signals
 }
 

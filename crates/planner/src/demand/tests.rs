@@ -1,4 +1,4 @@
-use proptest::prelude::{ProptestConfig, Strategy as _, any, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use tenantry_domain::plan::{Action, Limit};
 use tenantry_domain::spec::{Capacity, Strategy, WorkloadSpec};
 

@@ -25,6 +25,10 @@ fn fleet(seed: u64, strategy: Strategy) -> (Vec<AppSpec>, Vec<WorkloadSpec>) {
     for spec in specs.iter_mut().skip(1).step_by(2) {
         spec.signals[0].capacity = Some(Capacity::Declared(Milli::units(10)));
     }
+    // One learns it, with a prior that is a little off.
+    specs[0].signals[0].capacity = Some(Capacity::Learned { prior: Some(Milli::units(11)) });
+    // And one without.
+    specs[2].signals[0].capacity = Some(Capacity::Learned { prior: None });
     (apps, specs)
 }
 
