@@ -48,7 +48,7 @@ fn known(house: &House) -> Demand {
     inputs.snapshot.demands.first().unwrap().clone()
 }
 
-/// Runs two days to learn, and counts what the next costs.
+/// Lives for a day to learn, and counts what the next costs.
 fn lived(app: AppSpec, spec: WorkloadSpec) -> House {
     let mut house = House::new(vec![app], vec![spec], Faults::default(), 1);
     house.run(secs(DAY), |_| ());
@@ -61,28 +61,27 @@ fn lived(app: AppSpec, spec: WorkloadSpec) -> House {
 fn a_capacity_that_is_learned_serves_as_one_that_is_told() {
     let (app, spec) = with(wave(1), Capacity::Declared(Milli::units(10)), false);
     let told = lived(app, spec).world.total();
-    for (watches_latency, from) in [(false, vec![Evidence::Cpu]), (true, vec![Evidence::Cpu, Evidence::Latency])] {
-        let (app, spec) = with(wave(1), AUTO, watches_latency);
-        let mut house = lived(app, spec);
-        let known = known(&house).learned.unwrap();
-        assert_eq!(known.from, from);
-        for value in [known.estimate, known.taken] {
-            assert!((value.as_f64() - TRUTH).abs() < 0.1 * TRUTH, "{known:?}");
-        }
-        let learned = house.world.total();
-        assert!(learned.cost_usd < 1.08 * told.cost_usd, "{} against {}", learned.cost_usd, told.cost_usd);
-        assert!(learned.missed <= 0.01 * learned.asked, "{} of {} requests", learned.missed, learned.asked);
-
-        // What was learned outlives the controller: the contest goes on without a day of learning.
-        block_on(house.driver.stop());
-        house.restart("one");
-        house.run(secs(2 * DAY + 60), |_| ());
-        let decisions = house.store.all_decisions();
-        let (inputs, planned) = read(decisions.last().unwrap()).unwrap();
-        assert!(inputs.snapshot.demands[0].learned.is_some() && inputs.snapshot.now > secs(2 * DAY - 1));
-        let contest = |source: &Source| matches!(source, Source::Contest { .. });
-        assert!(planned.report.candidates.iter().any(|one| contest(&one.source) && one.used));
+    let (app, spec) = with(wave(1), AUTO, true);
+    let mut house = lived(app, spec);
+    let known = known(&house).learned.unwrap();
+    assert_eq!(known.from, [Evidence::Cpu, Evidence::Latency]);
+    for value in [known.estimate, known.taken] {
+        assert!((value.as_f64() - TRUTH).abs() < 0.1 * TRUTH, "{known:?}");
     }
+    let learned = house.world.total();
+    println!("{} against {} dollars, {} of {} requests missed", learned.cost_usd, told.cost_usd, learned.missed, learned.asked);
+    assert!(learned.cost_usd < 1.06 * told.cost_usd, "{} against {}", learned.cost_usd, told.cost_usd);
+    assert!(learned.missed <= 0.01 * learned.asked, "{} of {} requests", learned.missed, learned.asked);
+
+    // What was learned outlives the controller: the contest goes on without a day of learning.
+    block_on(house.driver.stop());
+    house.restart("one");
+    house.run(secs(2 * DAY + 60), |_| ());
+    let decisions = house.store.all_decisions();
+    let (inputs, planned) = read(decisions.last().unwrap()).unwrap();
+    assert!(inputs.snapshot.demands[0].learned.is_some() && inputs.snapshot.now > secs(2 * DAY - 1));
+    let contest = |source: &Source| matches!(source, Source::Contest { .. });
+    assert!(planned.report.candidates.iter().any(|one| contest(&one.source) && one.used));
 }
 
 #[test]
@@ -107,7 +106,7 @@ fn load_that_follows_the_size_is_found_out_and_not_shrunk_freely() {
         let (mut app, spec) = with(wave(1), capacity, false);
         (app.follows, app.initial) = (1.0, Replicas::new(20));
         let mut house = House::new(vec![app], vec![spec], Faults::default(), 1);
-        house.run(secs(DAY), |_| ());
+        house.run(secs(DAY * 3 / 4), |_| ());
         let mut last_shrink = None;
         let mut found = 0;
         for record in &house.store.all_decisions() {
@@ -131,11 +130,11 @@ fn load_that_follows_the_size_is_found_out_and_not_shrunk_freely() {
 
 #[test]
 fn load_from_outside_is_never_taken_for_our_own() {
-    for seed in 0..3 {
+    for seed in 0..2 {
         for capacity in [Capacity::Declared(Milli::units(10)), AUTO] {
             let (app, spec) = with(Load::made(shape(seed)).scaled(150.0), capacity, false);
             let mut house = House::new(vec![app], vec![spec], Faults::default(), seed);
-            house.run(secs(2 * DAY), |_| ());
+            house.run(secs(DAY), |_| ());
             for record in &house.store.all_decisions() {
                 let (inputs, _) = read(record).unwrap();
                 assert_eq!(inputs.snapshot.demands[0].follows, None, "seed {seed}, {capacity:?}");
