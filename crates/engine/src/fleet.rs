@@ -123,7 +123,8 @@ impl Fleet {
             let models = entry.models.into_keys().map(|signal| format!("{MODEL}{signal}"));
             let arenas = entry.arenas.into_keys().map(|signal| format!("{ARENA}{signal}"));
             let demands = entry.demands.into_keys().map(|signal| format!("{DEMAND}{signal}"));
-            let parts: Vec<String> = models.chain(arenas).chain(demands).chain([MEMORY.to_owned(), STATUS.to_owned()]).collect();
+            let parts: Vec<String> =
+                models.chain(arenas).chain(demands).chain([MEMORY.to_owned(), STATUS.to_owned()]).collect();
             parts.into_iter().map(move |part| (key.clone(), part))
         });
         gone.collect()

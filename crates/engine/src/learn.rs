@@ -12,16 +12,16 @@ use tenantry_planner::{Learnable, answers};
 use crate::ports::cluster::{ObjectState, PodMetrics};
 
 /// Cpu of at least so many of five serving pods must be measured.
-const MEASURED_OF_FIVE: usize = 4;
+const MEASURED_OF_FIVE: u32 = 4;
 /// What a replica may use of the cpu that it requests, in percent, where no capacity of a cpu signal says otherwise.
 const CPU_LIMIT: f64 = 100.0;
 
 /// Cpu of a workload's serving pods.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Cpu {
-    /// Cores that a pod uses on the mean.
-    used: f64,
-    /// Cores that it may use.
+    /// Cores that a pod uses on the mean, where enough of them were measured.
+    used: Option<f64>,
+    /// Cores that it may use on the mean.
     limit: f64,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn learn(
             load: total.map(|total| (total.total.as_f64(), total.at)),
             size: size.get(),
             ready: snapshot.ready().get(),
-            cpu: cpu.map(|cpu| cpu.used),
+            cpu: cpu.and_then(|cpu| cpu.used),
             latency: answers.and_then(|(_, took)| took),
             template: template(&snapshot.pods),
         };
@@ -78,23 +78,25 @@ fn serves(pod: &PodState) -> bool {
     !pod.deleted && pod.readiness.is_some_and(|condition| condition.ready)
 }
 
-/// From the workload's own cpu signal where it has one, else as the cluster measures it.
+/// From the workload's own cpu signal where it has one, else as the cluster measures it. None where a serving pod names no
+/// request to hold it against.
 fn cpu(spec: &WorkloadSpec, snapshot: &Snapshot, object: Option<&ObjectState>) -> Option<Cpu> {
     let own = spec.signals.iter().find(|signal| signal.kind == SignalKind::Cpu);
     let observed = own.and_then(|signal| snapshot.observations.iter().find(|one| one.signal == signal.name));
     let samples: &[PodSample] = match (observed.map(|one| &one.reading), object.map(|object| &object.metrics)) {
         (Some(Observed::Pods(samples)), _) => samples,
         (None, Some(PodMetrics::Samples { cpu, .. })) => cpu,
-        _ => return None,
+        _ => &[],
     };
     let percent = match own.map(|signal| (signal.target, signal.capacity)) {
         Some((Target::Utilization(_), Some(Capacity::Declared(percent)))) => percent.as_f64(),
         _ => CPU_LIMIT,
     };
     let by_pod: BTreeMap<&str, &PodSample> = samples.iter().map(|sample| (sample.pod.as_str(), sample)).collect();
-    let (mut used, mut requested, mut measured, mut serving) = (0.0, 0.0, 0_u32, 0);
+    let (mut used, mut requested, mut measured, mut serving) = (0.0, 0.0, 0_u32, 0_u32);
     for pod in snapshot.pods.iter().filter(|pod| serves(pod)) {
         serving += 1;
+        requested += pod.cpu_request?.as_f64();
         // What was measured before it served is its start, not its service.
         let since = pod.readiness.map(|condition| condition.changed_at).unwrap_or_default();
         let counts = |sample: &&&PodSample| {
@@ -104,13 +106,13 @@ fn cpu(spec: &WorkloadSpec, snapshot: &Snapshot, object: Option<&ObjectState>) -
         };
         if let Some(sample) = by_pod.get(pod.name.as_str()).filter(counts) {
             used += sample.value.as_f64();
-            requested += pod.cpu_request?.as_f64();
             measured += 1;
         }
     }
-    let enough = measured > 0 && usize::try_from(measured).ok()? * 5 >= serving * MEASURED_OF_FIVE;
-    let count = f64::from(measured);
-    enough.then(|| Cpu { used: used / count, limit: requested / count * percent / 100.0 }).filter(|cpu| cpu.limit > 0.0)
+    let enough = measured > 0 && measured.saturating_mul(5) >= serving.saturating_mul(MEASURED_OF_FIVE);
+    let used = enough.then(|| used / f64::from(measured));
+    let limit = requested / f64::from(serving.max(1)) * percent / 100.0;
+    (limit > 0.0).then_some(Cpu { used, limit })
 }
 
 #[cfg(test)]

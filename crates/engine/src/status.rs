@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use tenantry_domain::id::{SignalName, WorkloadKey};
 use tenantry_domain::plan::{Action, Hold, Planned, Sight};
 use tenantry_domain::snapshot::Snapshot;
-use tenantry_planner::demand::told;
 use tenantry_domain::spec::{Strategy, Target, WorkloadSpec};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Bounds, MicroUsd, Milli, Replicas, Span};
+use tenantry_planner::demand::told;
 use tenantry_workflow::vigil::Vigil;
 
 /// Name under which a workload's status is kept.

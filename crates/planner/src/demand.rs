@@ -235,7 +235,8 @@ impl Model {
     fn raise(&mut self, now: Timestamp, delay: Span) {
         if self.saturated < SATURATED_FOR {
             self.raised = 0.0;
-        } else if self.raised == 0.0 || now < self.raised_at || now.since(self.raised_at) >= delay.max(RAISE_EVERY_MIN) {
+        } else if self.raised == 0.0 || now < self.raised_at || now.since(self.raised_at) >= delay.max(RAISE_EVERY_MIN)
+        {
             self.raised = (self.raised + RAISE).min(RAISED_MAX);
             self.raised_at = now;
         }
@@ -247,7 +248,8 @@ impl Model {
         let near = |held: f64, lower: f64| (held - lower).abs() <= HOLD * lower;
         self.held = match (self.held, lower.filter(|lower| *lower > 0.0)) {
             (Some(held), Some(lower)) if near(held, lower) => Some(held),
-            (_, lower) => lower,
+            // What keeps silent for a moment, as without a pod to tell what it requests, is not forgotten.
+            (held, lower) => lower.or(held),
         };
     }
 
@@ -258,7 +260,8 @@ impl Model {
             (Evidence::Latency, terms.latency.map(|limit| self.latency.reaches(-1.0 / limit))),
         ];
         let said = || limits.iter().filter_map(|(from, reached)| Some((from, reached.as_ref()?)));
-        let spoken: Vec<(Evidence, Interval)> = said().filter_map(|(from, one)| Some((*from, *one.as_ref().ok()?))).collect();
+        let spoken: Vec<(Evidence, Interval)> =
+            said().filter_map(|(from, one)| Some((*from, *one.as_ref().ok()?))).collect();
         let mut from: Vec<Evidence> = spoken.iter().map(|(from, _)| *from).collect();
         let smallest = spoken.into_iter().map(|(_, one)| one).min_by(|a, b| a.lower.total_cmp(&b.lower));
         let prior = terms.prior.map(|prior| {
@@ -302,7 +305,7 @@ impl Model {
             Some(Learned { taken: taken?, estimate: estimate?, lower: lower?, upper: upper?, from, over })
         });
         let follows = self.follow.follows().map(|(share, changes)| Follows {
-            share: per_mille(share),
+            share: per_mille(share.min(1.0)),
             changes: count(changes),
             shrinks_at: self.size.1 + FOLLOWS_EVERY,
         });

@@ -102,7 +102,9 @@ fn limited(bound: &Bound) -> String {
         Limit::RateDown => "the rate of shrinking".to_owned(),
         Limit::Freeze(name) => format!("freeze `{name}`"),
         Limit::Blind => "blindness: not every signal could be seen, so the size may not shrink".to_owned(),
-        Limit::Follows => "small steps: the load follows the size, and shows what it is at a smaller one only there".to_owned(),
+        Limit::Follows => {
+            "small steps: the load follows the size, and shows what it is at a smaller one only there".to_owned()
+        }
     };
     format!("{} became {} by {limit}", bound.wanted, bound.got)
 }

@@ -160,9 +160,12 @@ impl App {
     /// Load of each serving replica as a share of its capacity, and a factor of noise for what is measured of it.
     fn filled(&self, at: Timestamp) -> (f64, f64) {
         let each = self.load_at(at) / f64::from(self.ready().max(1)) / self.spec.capacity;
-        let seed = self.spec.key.to_string().bytes().fold(at.as_millis().unsigned_abs(), |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(u64::from(byte))
-        });
+        let seed = self
+            .spec
+            .key
+            .to_string()
+            .bytes()
+            .fold(at.as_millis().unsigned_abs(), |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
         (each, 1.0 + NOISE * (2.0 * fastrand::Rng::with_seed(seed).f64() - 1.0))
     }
 

@@ -34,9 +34,7 @@ impl CapacityBody {
         match self {
             Self::Declared(value) => Milli::from_f64(value).map(Capacity::Declared),
             Self::Learned(None) => Some(Capacity::Learned { prior: None }),
-            Self::Learned(Some(prior)) => {
-                Milli::from_f64(prior).map(|prior| Capacity::Learned { prior: Some(prior) })
-            }
+            Self::Learned(Some(prior)) => Milli::from_f64(prior).map(|prior| Capacity::Learned { prior: Some(prior) }),
         }
     }
 }

@@ -466,7 +466,9 @@ fn what_comes_to_nothing_is_noted() {
 #[test]
 fn a_capacity_is_a_number_auto_or_a_prior_and_layers_replace_one_by_another() {
     let capacity = |under: &str, over: &str| {
-        let signal = |capacity: &str| format!("    signals: {{ load: {{ query: up, per_replica: 70, capacity: {capacity} }} }}\n");
+        let signal = |capacity: &str| {
+            format!("    signals: {{ load: {{ query: up, per_replica: 70, capacity: {capacity} }} }}\n")
+        };
         let defaults = format!("default_config:\n  autoscaling:\n    strategy: predictive\n{}", signal(under));
         let tenant = format!("tenant_config:\n  autoscaling:\n{}  workloads: {{ api: {{}} }}\n", signal(over));
         let mut layers = Layers::default();
@@ -481,7 +483,9 @@ fn a_capacity_is_a_number_auto_or_a_prior_and_layers_replace_one_by_another() {
     assert_eq!(capacity("{ prior: 80 }", "{ prior: 90 }"), prior(Some(90)));
     assert_eq!(capacity("{ prior: 80 }", "auto"), prior(None));
     // Records of before hold a bare number, and know nothing of signals that only watch.
-    for (capacity, text) in [(Capacity::Declared(Milli(5)), "5"), (prior(None), r#"{"prior":null}"#), (prior(Some(1)), r#"{"prior":1000}"#)] {
+    for (capacity, text) in
+        [(Capacity::Declared(Milli(5)), "5"), (prior(None), r#"{"prior":null}"#), (prior(Some(1)), r#"{"prior":1000}"#)]
+    {
         assert_eq!(serde_json::to_string(&capacity).unwrap(), text);
         assert_eq!(serde_json::from_str::<Capacity>(text).unwrap(), capacity);
     }
@@ -494,7 +498,8 @@ fn a_capacity_is_a_number_auto_or_a_prior_and_layers_replace_one_by_another() {
 fn a_signal_that_only_watches_does_not_take_the_place_of_one_that_scales() {
     let text = "tenant_config:\n  autoscaling:\n    signals: { slow: { type: latency, query: up, value: 0.25, scales: false } }\n  workloads: { api: {} }\n";
     let effective = Layers::default().resolve(&parse(text).unwrap()).unwrap();
-    let names: Vec<String> = effective.workloads()[0].signals.iter().map(|signal| format!("{} {}", signal.name, signal.scales)).collect();
+    let names: Vec<String> =
+        effective.workloads()[0].signals.iter().map(|signal| format!("{} {}", signal.name, signal.scales)).collect();
     assert_eq!(names, ["cpu true", "slow false"]);
 }
 

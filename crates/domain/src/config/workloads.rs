@@ -13,8 +13,8 @@ use super::layers::merge;
 use crate::id::{SignalName, TenantId, WorkloadKey, WorkloadName};
 use crate::schedule::Window;
 use crate::spec::{
-    Behavior, Capacity, Freeze, Objective, Pick, RateLimit, RatePolicy, ScaleTarget, ScalingRules, Schedule, SignalKind,
-    SignalSpec, Spending, Strategy, Target, WorkloadSpec,
+    Behavior, Capacity, Freeze, Objective, Pick, RateLimit, RatePolicy, ScaleTarget, ScalingRules, Schedule,
+    SignalKind, SignalSpec, Spending, Strategy, Target, WorkloadSpec,
 };
 use crate::time::Timestamp;
 use crate::unit::{Bounds, MicroUsd, Milli, PerMille, Replicas, Span};
@@ -150,7 +150,8 @@ fn without_effect(strategy: Strategy, own: &Autoscaling, floor: Replicas, signal
 /// A capacity that is to be learned and has nothing to be learned from. Load is held against the pods' own cpu, which
 /// the cluster measures; cpu itself only against response times.
 fn nothing_to_learn_from(signals: &[SignalSpec]) -> Option<String> {
-    let objective = |signal: &SignalSpec| signal.kind == SignalKind::Latency && matches!(signal.target, Target::Value(_));
+    let objective =
+        |signal: &SignalSpec| signal.kind == SignalKind::Latency && matches!(signal.target, Target::Value(_));
     let learned = |signal: &&SignalSpec| matches!(signal.capacity, Some(Capacity::Learned { .. }));
     let of_cpu = signals.iter().filter(learned).find(|signal| signal.kind == SignalKind::Cpu)?;
     (!signals.iter().any(objective)).then(|| {

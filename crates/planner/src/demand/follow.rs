@@ -128,7 +128,11 @@ impl Follow {
         if change.abs() < CHANGE_MIN {
             return;
         }
-        if change > 0.0 { self.up.take(change, deviation) } else { self.down.take(change, deviation) }
+        if change > 0.0 {
+            self.up.take(change, deviation);
+        } else {
+            self.down.take(change, deviation);
+        }
         let Some((share, error)) = self.share() else { return };
         let of_sides = [&self.up, &self.down].into_iter().filter(|side| side.count > 1.5);
         let sides = of_sides.filter_map(Side::share).all(|share| share > SIDE_MIN);
@@ -159,9 +163,8 @@ impl Follow {
 
     pub(super) fn is_sound(&self) -> bool {
         let sides = [self.up, self.down];
-        let sound = |side: &Side| {
-            [side.count, side.qq, side.qe, side.ee].iter().all(|one| one.is_finite()) && side.qq >= 0.0
-        };
+        let sound =
+            |side: &Side| [side.count, side.qq, side.qe, side.ee].iter().all(|one| one.is_finite()) && side.qq >= 0.0;
         let before = self.before.is_none_or(|before| before.load.is_finite() && before.rise.is_finite());
         sides.iter().all(sound) && before && self.loads.iter().all(|load| load.is_finite())
     }

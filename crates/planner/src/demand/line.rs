@@ -136,7 +136,8 @@ impl Line {
         }
         let away = limit - self.y;
         // (away − slope d)² = k (1/n + d²/xx), solved for d, the distance from the mean of x.
-        let root = (k * (slope * slope / self.weight + away * away / self.xx - k / (self.weight * self.xx))).max(0.0).sqrt();
+        let root =
+            (k * (slope * slope / self.weight + away * away / self.xx - k / (self.weight * self.xx))).max(0.0).sqrt();
         let middle = self.x + away / slope;
         let lower = (self.x + (slope * away - root) / steep).min(middle * (1.0 - MISFIT));
         let upper = (self.x + (slope * away + root) / steep).max(middle * (1.0 + MISFIT));

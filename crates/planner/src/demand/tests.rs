@@ -28,7 +28,15 @@ fn at(step: u64) -> Timestamp {
 
 /// A reading of ten replicas that have long served.
 fn settled(step: u64, each: f64, cpu: Option<f64>, latency: Option<f64>) -> Reading<'static> {
-    Reading { now: at(step), load: Some((each * 10.0, at(step))), size: 10, ready: 10, cpu, latency, template: Some("a") }
+    Reading {
+        now: at(step),
+        load: Some((each * 10.0, at(step))),
+        size: 10,
+        ready: 10,
+        cpu,
+        latency,
+        template: Some("a"),
+    }
 }
 
 fn cores(each: f64) -> f64 {
@@ -227,8 +235,9 @@ fn from_outside(seed: u64, burst: f64, noise: f64, steps: u64) -> Follow {
         extra = if chance.next() < burst { 2.0 } else { extra * 0.97 };
         let load = 700.0 * (0.5 + day.abs() + extra) * wander.max(0.1);
         follow.see(load, ready, false);
-        let wanted = (load / 70.0).ceil().max(1.0) as u32;
-        let asked = if wanted > pending[3] || f64::from(wanted) < 0.9 * f64::from(pending[3]) { wanted } else { pending[3] };
+        let wanted = crate::contest::whole(load / 70.0).max(1);
+        let asked =
+            if wanted > pending[3] || f64::from(wanted) < 0.9 * f64::from(pending[3]) { wanted } else { pending[3] };
         pending.rotate_left(1);
         pending[3] = asked;
         // Growth takes its time, shrinking none.

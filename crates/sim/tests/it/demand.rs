@@ -69,7 +69,10 @@ fn a_capacity_that_is_learned_serves_as_one_that_is_told() {
         assert!((value.as_f64() - TRUTH).abs() < 0.1 * TRUTH, "{known:?}");
     }
     let learned = house.world.total();
-    println!("{} against {} dollars, {} of {} requests missed", learned.cost_usd, told.cost_usd, learned.missed, learned.asked);
+    println!(
+        "{} against {} dollars, {} of {} requests missed",
+        learned.cost_usd, told.cost_usd, learned.missed, learned.asked
+    );
     assert!(learned.cost_usd < 1.06 * told.cost_usd, "{} against {}", learned.cost_usd, told.cost_usd);
     assert!(learned.missed <= 0.01 * learned.asked, "{} of {} requests", learned.missed, learned.asked);
 
