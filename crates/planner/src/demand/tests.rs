@@ -373,3 +373,64 @@ fn it_is_told_in_plain_words() {
         the replicas are saturated: demand for rate is taken to be 20 % above what they serve
         the load of rate follows the size: by 93 % of a change, seen on 12 changes; no policy is chosen by shadows, no forecast is used, and it shrinks by a tenth in 5m at most"#]].assert_eq(&said.join("\n"));
 }
+
+fn demand_of(asked: &WorkloadSpec, taken: i64, raised: u16) -> Demand {
+    let [lower, estimate, upper] = [taken, taken + 1, taken + 2].map(Milli::units);
+    let learned =
+        Learned { taken: lower, estimate, lower, upper, from: vec![Evidence::Cpu], over: Span::from_secs(3 * 86_400) };
+    let signal = asked.signals[0].name.clone();
+    Demand { signal, learned: Some(learned), unknown: None, raised: PerMille(raised), follows: None }
+}
+
+#[test]
+fn what_was_learned_is_planned_with_and_told() {
+    let asked = predictive();
+    let mut snapshot = with_rate(6, 84_000);
+    snapshot.choices.push(tenantry_domain::snapshot::Choice {
+        signal: asked.signals[0].name.clone(),
+        replicas: Replicas::new(2),
+        rule: "any".into(),
+        would_fail_ppm: 0,
+        failed_ppm: 0,
+    });
+    let size = |snapshot: &tenantry_domain::snapshot::Snapshot| {
+        let planned = plan(&asked, snapshot);
+        assert_eq!(lint(&asked, snapshot, &planned), []);
+        planned.report.wanted.unwrap().get()
+    };
+    assert_eq!(size(&snapshot), 12, "without a capacity, what is measured is held against the target of 7");
+    snapshot.demands = vec![demand_of(&asked, 12, 0)];
+    assert_eq!(size(&snapshot), 7, "84 over 12: no choice goes under it");
+    snapshot.demands = vec![demand_of(&asked, 12, 500)];
+    assert_eq!(size(&snapshot), 11, "half as much again is asked of saturated replicas");
+    let outcome = tenantry_domain::plan::Outcome::Applied;
+    let lines = crate::explain(&asked, &snapshot, &plan(&asked, &snapshot), &outcome);
+    assert!(lines.contains(
+        &"learned    a replica carries 13.0 of rate (12.0 to 14.0), learned from cpu over 3 days; planned with 12.0".to_owned()
+    ));
+    let text = serde_json::to_string(&snapshot).unwrap();
+    let again: tenantry_domain::snapshot::Snapshot = serde_json::from_str(&text).unwrap();
+    assert_eq!(again, snapshot, "what was used is recorded");
+}
+
+#[test]
+fn a_signal_that_only_watches_neither_moves_a_size_nor_blinds() {
+    let mut asked = spec(vec![rate(10)]);
+    let watched = tenantry_domain::spec::Target::Value(Milli(250));
+    let mut latency = crate::testing::signal("latency", tenantry_domain::spec::SignalKind::Latency, watched);
+    latency.scales = false;
+    asked.signals.push(latency);
+    let size = |took: Option<i64>| {
+        let mut snapshot = with_rate(6, 20_000);
+        if let Some(took) = took {
+            let value = tenantry_domain::snapshot::Reading::Total { value: Milli(took), at: snapshot.now };
+            crate::testing::observe(&mut snapshot, "latency", value);
+        }
+        assert_eq!(crate::answers(&asked, &snapshot), Some((0.25, took.map(|took| Milli(took).as_f64()))));
+        let planned = plan(&asked, &snapshot);
+        assert_eq!(lint(&asked, &snapshot, &planned), []);
+        planned.plan.action
+    };
+    let shrinks = Action::Scale { from: Replicas::new(6), to: Replicas::new(2) };
+    assert_eq!([size(None), size(Some(5000)), size(Some(1))], [shrinks.clone(), shrinks.clone(), shrinks]);
+}
