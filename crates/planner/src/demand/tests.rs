@@ -1,5 +1,6 @@
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use tenantry_domain::plan::{Action, Limit};
+use tenantry_domain::snapshot::{Recommendation, Snapshot};
 use tenantry_domain::spec::{Capacity, Strategy, WorkloadSpec};
 
 use super::*;
@@ -325,7 +326,7 @@ proptest! {
     #[test]
     fn load_that_follows_shrinks_by_small_steps(total in 0_i64..900_000, size in 1_u32..100, early in any::<bool>()) {
         let asked = predictive();
-        let mut snapshot = with_rate(size, total);
+        let mut snapshot = long_known(size, total);
         let shrinks_at = if early { snapshot.now + Span::from_secs(60) } else { snapshot.now };
         let follows = Follows { share: PerMille(900), changes: 9, shrinks_at };
         snapshot.demands.push(Demand {
@@ -343,6 +344,13 @@ proptest! {
             prop_assert!(planned.report.bounds.iter().any(|bound| bound.limit == Limit::Follows));
         }
     }
+}
+
+/// One whose size was not asked for just now.
+fn long_known(size: u32, total: i64) -> Snapshot {
+    let mut snapshot = with_rate(size, total);
+    snapshot.memory.recommendations.push(Recommendation { at: NOW - Span::from_secs(900), replicas: Replicas::ONE });
+    snapshot
 }
 
 fn predictive() -> WorkloadSpec {
@@ -392,8 +400,9 @@ fn what_was_learned_is_planned_with_and_told() {
         rule: "any".into(),
         would_fail_ppm: 0,
         failed_ppm: 0,
+        burst: false,
     });
-    let size = |snapshot: &tenantry_domain::snapshot::Snapshot| {
+    let size = |snapshot: &Snapshot| {
         let planned = plan(&asked, snapshot);
         assert_eq!(lint(&asked, snapshot, &planned), []);
         planned.report.wanted.unwrap().get()
@@ -409,7 +418,7 @@ fn what_was_learned_is_planned_with_and_told() {
         &"learned    a replica carries 13.0 of rate (12.0 to 14.0), learned from cpu over 3 days; planned with 12.0".to_owned()
     ));
     let text = serde_json::to_string(&snapshot).unwrap();
-    let again: tenantry_domain::snapshot::Snapshot = serde_json::from_str(&text).unwrap();
+    let again: Snapshot = serde_json::from_str(&text).unwrap();
     assert_eq!(again, snapshot, "what was used is recorded");
 }
 
@@ -421,7 +430,7 @@ fn a_signal_that_only_watches_neither_moves_a_size_nor_blinds() {
     latency.scales = false;
     asked.signals.push(latency);
     let size = |took: Option<i64>| {
-        let mut snapshot = with_rate(6, 20_000);
+        let mut snapshot = long_known(6, 20_000);
         if let Some(took) = took {
             let value = tenantry_domain::snapshot::Reading::Total { value: Milli(took), at: snapshot.now };
             crate::testing::observe(&mut snapshot, "latency", value);
