@@ -5,6 +5,7 @@
 //! document is said at once, with its place ([`Problems`]).
 
 mod body;
+mod capacity;
 mod check;
 mod cross;
 mod diff;

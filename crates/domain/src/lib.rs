@@ -4,6 +4,7 @@
 //! on another crate of ours; every other crate depends on this one.
 
 pub mod config;
+pub mod demand;
 pub mod id;
 pub mod plan;
 pub mod schedule;

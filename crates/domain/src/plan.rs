@@ -179,6 +179,8 @@ pub enum Limit {
     Freeze(String),
     /// Not every signal could be seen, so the size may not shrink.
     Blind,
+    /// The load follows the size, so that it shrinks by small steps only.
+    Follows,
 }
 
 /// A limit that bound.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::demand::Demand;
 use crate::id::{SignalName, WorkloadKey};
 use crate::time::Timestamp;
 use crate::unit::{Milli, PerMille, Replicas, Span};
@@ -40,6 +41,9 @@ pub struct PodState {
     pub readiness: Option<Readiness>,
     /// When its node took it.
     pub started_at: Option<Timestamp>,
+    /// Which version of its workload it is of, where its labels say so: a hash of the template it was made from.
+    #[serde(default)]
+    pub template: Option<String>,
     /// Requested cpu, thousandths of a core; none when a container names none.
     pub cpu_request: Option<Milli>,
     /// Requested memory, thousandths of a byte; none when a container names none.
@@ -114,7 +118,7 @@ pub struct Expectation {
     pub because: String,
 }
 
-/// A size that the contest of policies chose for a signal whose capacity is declared.
+/// A size that the contest of policies chose for a signal whose capacity is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     /// Which signal.
@@ -203,6 +207,9 @@ pub struct Snapshot {
     /// What the contests of policies chose.
     #[serde(default)]
     pub choices: Vec<Choice>,
+    /// What is known of the demand behind the load of signals whose capacity is declared or learned.
+    #[serde(default)]
+    pub demands: Vec<Demand>,
     /// What must be remembered of earlier plans.
     pub memory: Memory,
     /// A size set by hand.

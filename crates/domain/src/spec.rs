@@ -123,11 +123,43 @@ pub struct SignalSpec {
     pub query: Option<String>,
     /// What it is held against.
     pub target: Target,
-    /// What a ready replica carries at the service level, in the target's unit: percent of request, or a value for each
-    /// replica. Where it is known, the predictive strategy may use the room that the target leaves.
-    pub capacity: Option<Milli>,
+    /// What a ready replica carries at the service level. Where it is known, the predictive strategy may use the room
+    /// that the target leaves.
+    pub capacity: Option<Capacity>,
     /// Whether it can be measured with no replica running, so that it may wake a workload from zero.
     pub measures_at_zero: bool,
+    /// Whether it moves the size by itself. One that does not is watched, and learned from.
+    #[serde(default = "moves")]
+    pub scales: bool,
+}
+
+/// Records of before know only signals that move the size.
+const fn moves() -> bool {
+    true
+}
+
+/// Where it is known from what a ready replica carries. In records a declared one is a bare number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Capacity {
+    /// It is told and held, in the target's unit: percent of request, or a value for each replica.
+    Declared(Milli),
+    /// It is learned from cpu and latency.
+    Learned {
+        /// What it is taken for before anything is learned, in the signal's unit.
+        prior: Option<Milli>,
+    },
+}
+
+impl Capacity {
+    /// The value that is held as told.
+    #[must_use]
+    pub const fn declared(self) -> Option<Milli> {
+        match self {
+            Self::Declared(value) => Some(value),
+            Self::Learned { .. } => None,
+        }
+    }
 }
 
 /// Which of several rate policies binds.

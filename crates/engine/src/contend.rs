@@ -1,19 +1,20 @@
-//! Contests of policies for the signals whose capacity is declared: what each is shown, and what it chose.
+//! Contests of policies for the signals whose capacity is declared or learned: what each is shown, and what it chose.
 
 use tenantry_domain::snapshot::{Choice, Snapshot};
-use tenantry_domain::spec::{SignalSpec, Strategy, WorkloadSpec};
+use tenantry_domain::spec::{Capacity, SignalSpec, Strategy, WorkloadSpec};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Replicas, Span};
 use tenantry_forecast::{Forecaster, Settings, Stretch};
-use tenantry_planner::carried;
 use tenantry_planner::contest::{self, Arena, Expected, Pool, STEP, Sight, Terms};
+use tenantry_planner::demand::Model;
+use tenantry_planner::{carried, offered};
 
 /// The least error budget that is planned with: an objective of all requests would never let anything shrink.
 const BUDGET_MIN: f64 = 1e-4;
 
 /// Whether a signal's size is chosen by a contest.
 pub(crate) fn is_contested(spec: &WorkloadSpec, signal: &SignalSpec) -> bool {
-    spec.strategy == Strategy::Predictive && signal.capacity.is_some()
+    spec.strategy == Strategy::Predictive && signal.scales && signal.capacity.is_some()
 }
 
 /// The start-up delay in steps of a contest.
@@ -36,6 +37,9 @@ pub(crate) fn contend(
     delay: Span,
 ) -> Option<Choice> {
     let now: Timestamp = snapshot.now;
+    if follows(signal, snapshot) {
+        return None;
+    }
     let Some(total) = total else {
         return arena.as_ref()?.last(now).map(|choice| told(signal, choice));
     };
@@ -53,9 +57,24 @@ pub(crate) fn contend(
     let expected = expect(0).zip(expect(1)).map(|(ready, soon)| Expected { capacity, ready, soon });
     let ready = snapshot.ready().get().min(current);
     let pool = Pool::seen(ready, current - ready, terms.delay);
-    let sight = Sight { demand: total / capacity, expected };
+    let sight = Sight { demand: offered(signal, snapshot, total) / capacity, expected };
     let arena = arena.get_or_insert_with(|| Arena::new(terms, current, now));
     arena.step(terms, &sight, &pool, now).map(|choice| told(signal, choice))
+}
+
+/// Ends a contest that ran in the units of a very different capacity, or whose shadows are biased because load follows
+/// the size.
+pub(crate) fn end(arena: &mut Option<Arena>, signal: &SignalSpec, snapshot: &Snapshot, model: &mut Model) {
+    let learned = matches!(signal.capacity, Some(Capacity::Learned { .. }));
+    let capacity = carried(signal, snapshot).filter(|_| learned);
+    if capacity.is_some_and(|capacity| model.begins_anew(capacity)) || follows(signal, snapshot) {
+        *arena = None;
+    }
+}
+
+/// Whether a signal's load follows the size.
+pub(crate) fn follows(signal: &SignalSpec, snapshot: &Snapshot) -> bool {
+    snapshot.demands.iter().any(|demand| demand.signal == signal.name && demand.follows.is_some())
 }
 
 fn told(signal: &SignalSpec, choice: contest::Choice) -> Choice {

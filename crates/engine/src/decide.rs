@@ -7,13 +7,14 @@ use tenantry_domain::snapshot::{Expectation, QuantilePoint, Snapshot};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Milli, PerMille, Replicas, Span};
 use tenantry_forecast::{Forecaster, LEVELS, Score, Settings, Stretch, Trust};
-use tenantry_planner::{learnable, lint, plan};
+use tenantry_planner::{learnable, lint, offered, plan};
 use tenantry_workflow::patience::Ending;
 use tenantry_workflow::vigil::Alert;
 
 use crate::collect::{Fetched, Users, observations};
 use crate::contend;
 use crate::fleet::Entry;
+use crate::learn::learn;
 use crate::ports::cluster::{ClusterError, ObjectState};
 use crate::status::WorkloadStatus;
 
@@ -55,6 +56,7 @@ pub(crate) fn decide(
         entry.last_size = Some(object.current);
     }
     let delay = entry.spec.startup_delay.unwrap_or_else(|| entry.startup.estimate());
+    demands(entry, &mut snapshot, object.ok(), delay);
     foresee(entry, &mut snapshot, delay, round);
     let planned = checked(entry, &snapshot, plan(&entry.spec, &snapshot));
     let planned = patient(entry, planned, round.now);
@@ -79,12 +81,24 @@ fn look(entry: &Entry, object: Result<&ObjectState, &ClusterError>, others: Repl
         observations: observations(&entry.spec, known, round.fetched, round.users),
         expectations: Vec::new(),
         choices: Vec::new(),
+        demands: Vec::new(),
         memory: entry.memory.clone(),
         manual: entry.intervention.manual.clone(),
         pause: entry.intervention.pause.clone(),
         foreign_scaler: known.and_then(|object| object.foreign_scaler.clone()),
         rival: entry.rival.clone(),
         others,
+    }
+}
+
+/// Learns what a replica carries of the load that contests are about.
+fn demands(entry: &mut Entry, snapshot: &mut Snapshot, object: Option<&ObjectState>, delay: Span) {
+    let totals = learnable(&entry.spec, snapshot);
+    for signal in entry.spec.signals.iter().filter(|signal| contend::is_contested(&entry.spec, signal)) {
+        let model = entry.demands.entry(signal.name.clone()).or_default();
+        let total = totals.iter().find(|total| total.signal == signal.name);
+        let demand = learn(model, (&entry.spec, signal), snapshot, object, total, delay);
+        snapshot.demands.push(demand);
     }
 }
 
@@ -95,7 +109,7 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, delay: Span, round: &Roun
     let ahead = round.forecast.stretch(delay.as_millis_i64(), commitment.as_millis_i64());
     let [ready, soon] = contend::stretches(round.forecast, delay);
     let totals = learnable(&entry.spec, snapshot);
-    for signal in &entry.spec.signals {
+    for signal in entry.spec.signals.iter().filter(|signal| signal.scales) {
         let contested = contend::is_contested(&entry.spec, signal);
         let stretches: &[Stretch] = if contested { &[ahead, ready, soon] } else { &[ahead] };
         let total = totals.iter().find(|total| total.signal == signal.name);
@@ -108,18 +122,26 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, delay: Span, round: &Roun
             *model = Forecaster::new(round.forecast, stretches);
         }
         model.look_ahead(stretches);
-        if let Some(total) = total {
+        let offered = total.map(|total| offered(signal, snapshot, total.total.as_f64()));
+        let raised = total.zip(offered).is_some_and(|(total, offered)| offered > total.total.as_f64());
+        // What saturated replicas serve is a lower bound of what was asked of them: it teaches upward only.
+        let bound = |served: f64| raised && model.expect(0, now_ms).is_some_and(|known| served < known.centre());
+        if let Some(total) = total.filter(|total| !bound(total.total.as_f64())) {
             model.observe(total.at.as_millis(), total.total.as_f64(), now_ms);
         }
         model.advance(now_ms);
         if contested {
             let mut arena = entry.arenas.remove(&signal.name);
+            if let Some(demand) = entry.demands.get_mut(&signal.name) {
+                contend::end(&mut arena, signal, snapshot, demand);
+            }
             let seen = (total.map(|total| total.total.as_f64()), &*model, 1);
             let choice = contend::contend(&mut arena, (&entry.spec, signal), snapshot, seen, delay);
             entry.arenas.extend(arena.map(|arena| (signal.name.clone(), arena)));
             snapshot.choices.extend(choice);
         }
         let Some(forecast) = model.expect(0, now_ms) else { continue };
+        let follows = contend::follows(signal, snapshot);
         let maximum = LEVELS.iter().zip(forecast.quantiles(LEVELS)).filter_map(|(level, value)| {
             let value = Milli::from_f64(value)?;
             Some(QuantilePoint { quantile: per_mille(*level), value })
@@ -129,8 +151,12 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, delay: Span, round: &Roun
             from: round.now + delay,
             until: round.now + delay + commitment,
             maximum: maximum.collect(),
-            trusted: forecast.trust() == Trust::Earned,
-            because: because(forecast.trust(), forecast.score()),
+            trusted: forecast.trust() == Trust::Earned && !follows,
+            because: if follows {
+                "the load follows the size, so that a forecast of it is one of our own doing".to_owned()
+            } else {
+                because(forecast.trust(), forecast.score())
+            },
         });
     }
 }

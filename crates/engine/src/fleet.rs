@@ -15,6 +15,7 @@ use tenantry_domain::unit::Replicas;
 use tenantry_forecast::Forecaster;
 use tenantry_planner::Startup;
 use tenantry_planner::contest::Arena;
+use tenantry_planner::demand::Model as Demand;
 use tenantry_workflow::patience::Patience;
 use tenantry_workflow::vigil::Vigil;
 
@@ -27,6 +28,8 @@ pub(crate) const MEMORY: &str = "memory";
 pub(crate) const MODEL: &str = "model/";
 /// Prefix of the names under which its contests are kept.
 pub(crate) const ARENA: &str = "contest/";
+/// Prefix of the names under which what is known of its demand is kept.
+pub(crate) const DEMAND: &str = "demand/";
 
 /// A change that was sent and whose outcome nobody knows yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +45,10 @@ pub(crate) struct Entry {
     pub(crate) spec: WorkloadSpec,
     pub(crate) intervention: Intervention,
     pub(crate) models: BTreeMap<SignalName, Forecaster>,
-    /// Contests of policies, for signals whose capacity is declared.
+    /// Contests of policies, for signals whose capacity is declared or learned.
     pub(crate) arenas: BTreeMap<SignalName, Arena>,
+    /// What a replica carries of those signals.
+    pub(crate) demands: BTreeMap<SignalName, Demand>,
     pub(crate) memory: Memory,
     pub(crate) startup: Startup,
     pub(crate) last_size: Option<Replicas>,
@@ -74,6 +79,7 @@ impl Entry {
             intervention: Intervention::default(),
             models: BTreeMap::new(),
             arenas: BTreeMap::new(),
+            demands: BTreeMap::new(),
             memory: Memory::default(),
             startup: Startup::default(),
             last_size: None,
@@ -103,6 +109,7 @@ impl Fleet {
             let mut entry = before.remove(&spec.key).unwrap_or_else(|| Entry::new(spec.clone()));
             if entry.spec != spec {
                 entry.models.retain(|name, _| same_signal(&entry.spec, &spec, name));
+                entry.demands.retain(|name, _| same_signal(&entry.spec, &spec, name));
                 entry
                     .arenas
                     .retain(|name, _| same_signal(&entry.spec, &spec, name) && same_capacity(&entry.spec, &spec, name));
@@ -115,7 +122,9 @@ impl Fleet {
         let gone = before.into_iter().flat_map(|(key, entry)| {
             let models = entry.models.into_keys().map(|signal| format!("{MODEL}{signal}"));
             let arenas = entry.arenas.into_keys().map(|signal| format!("{ARENA}{signal}"));
-            let parts: Vec<String> = models.chain(arenas).chain([MEMORY.to_owned(), STATUS.to_owned()]).collect();
+            let demands = entry.demands.into_keys().map(|signal| format!("{DEMAND}{signal}"));
+            let parts: Vec<String> =
+                models.chain(arenas).chain(demands).chain([MEMORY.to_owned(), STATUS.to_owned()]).collect();
             parts.into_iter().map(move |part| (key.clone(), part))
         });
         gone.collect()
@@ -183,6 +192,13 @@ impl Fleet {
                     }
                     Err(error) => complaints.push(format!("contest of {key}, signal {signal}: {error}")),
                 }
+            } else if let Some(Ok(signal)) = part.strip_prefix(DEMAND).map(SignalName::new) {
+                match Demand::from_bytes(&bytes) {
+                    Ok(demand) => {
+                        entry.demands.insert(signal, demand);
+                    }
+                    Err(error) => complaints.push(format!("demand of {key}, signal {signal}: {error}")),
+                }
             }
         }
         complaints
@@ -207,6 +223,12 @@ impl Fleet {
                 key: key.clone(),
                 part: format!("{ARENA}{signal}"),
                 bytes: arena.to_bytes(),
+                at: now,
+            }));
+            kept.extend(entry.demands.iter().map(|(signal, demand)| Kept {
+                key: key.clone(),
+                part: format!("{DEMAND}{signal}"),
+                bytes: demand.to_bytes(),
                 at: now,
             }));
         }

@@ -7,6 +7,7 @@ mod contend;
 mod decide;
 pub mod driver;
 mod fleet;
+mod learn;
 pub mod lease;
 pub mod ports;
 pub mod record;

@@ -7,6 +7,7 @@ use tenantry_domain::snapshot::Snapshot;
 use tenantry_domain::spec::{Strategy, Target, WorkloadSpec};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Bounds, MicroUsd, Milli, Replicas, Span};
+use tenantry_planner::demand::told;
 use tenantry_workflow::vigil::Vigil;
 
 /// Name under which a workload's status is kept.
@@ -25,6 +26,12 @@ pub struct SignalStatus {
     pub expected: Option<Milli>,
     /// Whether the expectation has a say.
     pub trusted: bool,
+    /// What is known of the demand behind it, in words: what a replica carries, and whether load follows the size.
+    #[serde(default)]
+    pub demand: Vec<String>,
+    /// Whether its load follows the size.
+    #[serde(default)]
+    pub follows: bool,
 }
 
 /// A workload as it stands.
@@ -116,6 +123,7 @@ fn signals(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned) -> Vec<S
                     |point: &&tenantry_domain::snapshot::QuantilePoint| point.quantile >= spec.objective.availability;
                 expected.maximum.iter().find(covers).or(expected.maximum.last())
             });
+            let demand = snapshot.demands.iter().find(|demand| demand.signal == seen.signal);
             SignalStatus {
                 name: seen.signal.clone(),
                 target: seen.target,
@@ -126,6 +134,8 @@ fn signals(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned) -> Vec<S
                 },
                 expected: point.map(|point| point.value),
                 trusted: expectation.is_some_and(|expected| expected.trusted),
+                demand: demand.map(|demand| told(demand, spec)).unwrap_or_default(),
+                follows: demand.is_some_and(|demand| demand.follows.is_some()),
             }
         })
         .collect()

@@ -8,6 +8,9 @@ use tenantry_domain::unit::Milli;
 
 use crate::quantity;
 
+/// Labels by which controllers tell what template a pod was made from: Deployments, then StatefulSets and DaemonSets.
+const TEMPLATE_LABELS: [&str; 2] = ["pod-template-hash", "controller-revision-hash"];
+
 /// Takes away what is not needed to size a workload: most of a pod.
 pub(crate) fn trim(pod: &mut Pod) {
     pod.metadata.managed_fields = None;
@@ -54,6 +57,7 @@ pub(crate) fn state(pod: &Pod) -> PodState {
         deleted: pod.metadata.deletion_timestamp.is_some(),
         readiness,
         started_at: status.and_then(|status| status.start_time.as_ref()).map(|time| instant(time.0)),
+        template: TEMPLATE_LABELS.iter().find_map(|name| pod.metadata.labels.as_ref()?.get(*name)).cloned(),
         cpu_request: requested(pod, "cpu"),
         memory_request: requested(pod, "memory"),
     }
@@ -82,7 +86,7 @@ mod tests {
     #[test]
     fn a_pod_is_read_with_its_requests_and_readiness() {
         let pod: Pod = serde_json::from_value(serde_json::json!({
-            "metadata": { "name": "web-1", "annotations": { "a": "b" } },
+            "metadata": { "name": "web-1", "annotations": { "a": "b" }, "labels": { "pod-template-hash": "7d9" } },
             "spec": {
                 "containers": [
                     { "name": "a", "image": "x", "resources": { "requests": { "cpu": "250m", "memory": "64Mi" } } },
@@ -105,6 +109,7 @@ mod tests {
         let seen = state(&trimmed);
         assert_eq!(seen, state(&pod));
         assert_eq!(seen.cpu_request, Some(Milli(1300)));
+        assert_eq!(seen.template.as_deref(), Some("7d9"));
         // One container names no memory: the whole is unknown, as HPA has it.
         assert_eq!(seen.memory_request, None);
         let readiness = seen.readiness.unwrap();

@@ -7,6 +7,8 @@ use tenantry_domain::snapshot::Snapshot;
 use tenantry_domain::spec::{Target, WorkloadSpec};
 use tenantry_domain::time::Timestamp;
 
+use crate::demand::told;
+
 /// Says what was seen, expected and considered, which limit bound, what was done, and what is waited for; a line each.
 #[must_use]
 pub fn explain(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned, outcome: &Outcome) -> Vec<String> {
@@ -29,6 +31,8 @@ pub fn explain(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned, outc
             expected.because
         )
     }));
+    let learned = snapshot.demands.iter().flat_map(|demand| told(demand, spec));
+    lines.extend(learned.map(|text| format!("learned    {text}")));
     lines.extend(planned.report.candidates.iter().map(|candidate| format!("considered {}", considered(candidate))));
     lines.extend(planned.report.bounds.iter().map(|bound| format!("limited    {}", limited(bound))));
     lines.push(format!("did        {}", did(planned, spec, snapshot, outcome)));
@@ -98,6 +102,9 @@ fn limited(bound: &Bound) -> String {
         Limit::RateDown => "the rate of shrinking".to_owned(),
         Limit::Freeze(name) => format!("freeze `{name}`"),
         Limit::Blind => "blindness: not every signal could be seen, so the size may not shrink".to_owned(),
+        Limit::Follows => {
+            "small steps: the load follows the size, and shows what it is at a smaller one only there".to_owned()
+        }
     };
     format!("{} became {} by {limit}", bound.wanted, bound.got)
 }
@@ -166,7 +173,8 @@ fn waiting(report: &Report, snapshot: &Snapshot) -> String {
             | Limit::RateUp
             | Limit::RateDown
             | Limit::Freeze(_)
-            | Limit::Blind => return None,
+            | Limit::Blind
+            | Limit::Follows => return None,
         };
         Some(format!("{} would be right, and {} {until}", bound.wanted, bound.got))
     });

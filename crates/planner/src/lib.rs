@@ -8,6 +8,7 @@
 
 mod behavior;
 pub mod contest;
+pub mod demand;
 mod explain;
 mod guard;
 mod lint;
@@ -20,8 +21,8 @@ mod startup;
 pub use explain::explain;
 pub use lint::{Finding, lint};
 pub use plan::plan;
-pub use proposal::carried;
-pub use sight::{Learnable, learnable};
+pub use proposal::{carried, offered};
+pub use sight::{Learnable, answers, learnable};
 pub use startup::Startup;
 
 #[cfg(test)]

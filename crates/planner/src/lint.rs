@@ -127,7 +127,7 @@ fn blind(spec: &WorkloadSpec, snapshot: &Snapshot) -> bool {
         Reading::Total { value, at } => good(*value, *at),
         Reading::Pods(samples) => samples.iter().any(|sample| good(sample.value, sample.at)),
     };
-    spec.signals.iter().any(|signal| {
+    spec.signals.iter().filter(|signal| signal.scales).any(|signal| {
         !snapshot.observations.iter().any(|observation| observation.signal == signal.name && seen(observation))
     })
 }

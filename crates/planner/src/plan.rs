@@ -7,15 +7,18 @@ use tenantry_domain::unit::{PerMille, Replicas};
 
 use crate::behavior::{Patience, Tamed, remember, remembered, tame};
 use crate::contest::whole;
+use crate::demand::shrunk;
 use crate::guard::Limits;
-use crate::proposal::{Tolerance, carried, for_total, propose};
+use crate::proposal::{Tolerance, carried, for_total, offered, propose};
 use crate::sight::{View, look};
 
 /// Plans the size of one workload from what was seen. Never fails: what it cannot decide, it holds and reports.
 #[doc(alias = "AutoscalingEngine")]
 #[must_use]
 pub fn plan(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {
-    let (views, seen) = look(spec, snapshot);
+    let (mut views, seen) = look(spec, snapshot);
+    // What does not move the size is shown and learned from, and blinds nobody.
+    views.retain(|view| view.spec.scales);
     let mut report = Report { seen, ..Report::default() };
     let Some(current) = snapshot.current else {
         return hold(spec, snapshot, report, Hold::Unreadable);
@@ -50,6 +53,9 @@ pub fn plan(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {
             .waits
             .extend(views.iter().filter(|view| view.is_blind()).map(|view| Wait::Fresh(view.spec.name.clone())));
         to = current;
+    }
+    if !desire.immediate {
+        to = by_small_steps(snapshot, current, to, &mut report);
     }
     to = frozen(spec, snapshot, current, to, manual.is_some(), &mut report);
     let to = limits.apply(to, &mut report.bounds);
@@ -208,7 +214,7 @@ fn chosen(spec: &WorkloadSpec, snapshot: &Snapshot, view: &View<'_>) -> Option<C
         return None;
     }
     let choice = snapshot.choices.iter().find(|choice| choice.signal == view.spec.name)?;
-    let needed = whole(view.total()?.as_f64() / carried(view.spec, snapshot)?);
+    let needed = whole(offered(view.spec, snapshot, view.total()?.as_f64()) / carried(view.spec, snapshot)?);
     let Choice { signal, rule, would_fail_ppm, failed_ppm, burst, replicas } = choice.clone();
     let source = Source::Contest { signal, rule, would_fail_ppm, failed_ppm, burst };
     Some(Candidate { source, replicas: replicas.max(Replicas::new(needed)), used: true })
@@ -265,6 +271,20 @@ fn foresee(
 fn point(expectation: &Expectation, availability: PerMille) -> Option<QuantilePoint> {
     let covering = expectation.maximum.iter().find(|point| point.quantile >= availability);
     covering.or(expectation.maximum.last()).copied()
+}
+
+/// Where load follows the size, what it says of a smaller one is not to be had: a bounded step shows it.
+fn by_small_steps(snapshot: &Snapshot, current: Replicas, to: Replicas, report: &mut Report) -> Replicas {
+    let follows = snapshot.demands.iter().filter_map(|demand| demand.follows.as_ref());
+    let Some(shrinks_at) = follows.map(|follows| follows.shrinks_at).max() else { return to };
+    let early = shrinks_at > snapshot.now;
+    let least = if early { current } else { shrunk(current) };
+    if to >= least.min(current) {
+        return to;
+    }
+    report.bounds.push(Bound { limit: Limit::Follows, wanted: to, got: least });
+    report.waits.extend(early.then_some(Wait::Rate(shrinks_at)));
+    least
 }
 
 fn frozen(

@@ -4,8 +4,9 @@
 //! `replica_calculator.go`. Tolerance is modelled in the newer form, `1 - down <= ratio <= 1 + up` with both ends
 //! inside, not the older `|1 - ratio| <= tolerance`, which differs in the last bit of a float.
 
+use tenantry_domain::demand::Demand;
 use tenantry_domain::snapshot::{PodState, Snapshot};
-use tenantry_domain::spec::{SignalKind, SignalSpec, TOLERANCE_DEFAULT, Target, WorkloadSpec};
+use tenantry_domain::spec::{Capacity, SignalKind, SignalSpec, TOLERANCE_DEFAULT, Target, WorkloadSpec};
 use tenantry_domain::unit::{Milli, REPLICAS_MAX, Replicas};
 
 use crate::pods::{Grouped, group};
@@ -181,16 +182,29 @@ pub(crate) fn for_total(
     (carried > Milli::ZERO).then(|| if tolerance.within(ratio) { current } else { ceil(size) })
 }
 
-/// What a ready replica carries at the service level, in the signal's unit, where it is declared.
+/// What a ready replica carries at the service level, in the unit of the signal's total, where it is declared or learned.
 #[must_use]
 pub fn carried(spec: &SignalSpec, snapshot: &Snapshot) -> Option<f64> {
-    let capacity = spec.capacity?;
-    match spec.target {
-        Target::PerReplica(_) => Some(capacity.as_f64()),
-        Target::Value(_) => None,
-        Target::Utilization(_) => Some(mean_request(spec, snapshot)?.as_f64() * capacity.as_f64() / 100.0),
+    match (spec.capacity?, spec.target) {
+        (_, Target::Value(_)) => None,
+        (Capacity::Learned { .. }, _) => Some(demand(spec, snapshot)?.learned.as_ref()?.taken.as_f64()),
+        (Capacity::Declared(capacity), Target::PerReplica(_)) => Some(capacity.as_f64()),
+        (Capacity::Declared(capacity), Target::Utilization(_)) => {
+            Some(mean_request(spec, snapshot)?.as_f64() * capacity.as_f64() / 100.0)
+        }
     }
     .filter(|carried| *carried > 0.0)
+}
+
+/// What is asked of the replicas when this load is measured: more than that, where they are saturated.
+#[must_use]
+pub fn offered(spec: &SignalSpec, snapshot: &Snapshot, total: f64) -> f64 {
+    total * (1.0 + demand(spec, snapshot).map_or(0.0, |demand| demand.raised.as_f64()))
+}
+
+/// What is known of the demand behind a signal's load.
+pub(crate) fn demand<'a>(spec: &SignalSpec, snapshot: &'a Snapshot) -> Option<&'a Demand> {
+    snapshot.demands.iter().find(|demand| demand.signal == spec.name)
 }
 
 /// What the pods request on the mean, of those that request anything.

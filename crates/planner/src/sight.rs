@@ -3,7 +3,7 @@
 use tenantry_domain::id::SignalName;
 use tenantry_domain::plan::{Seen, Sight};
 use tenantry_domain::snapshot::{Observation, PodSample, Reading, Snapshot};
-use tenantry_domain::spec::{SignalSpec, Target, WorkloadSpec};
+use tenantry_domain::spec::{SignalKind, SignalSpec, Target, WorkloadSpec};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Milli, Span};
 
@@ -91,6 +91,23 @@ pub fn learnable(spec: &WorkloadSpec, snapshot: &Snapshot) -> Vec<Learnable> {
             }
         })
         .collect()
+}
+
+/// The objective for response times of the first signal that has one, and what they are now, both in seconds.
+#[must_use]
+pub fn answers(spec: &WorkloadSpec, snapshot: &Snapshot) -> Option<(f64, Option<f64>)> {
+    let (views, _) = look(spec, snapshot);
+    let of_latency = |view: &View<'_>| match view.spec.target {
+        Target::Value(objective) if view.spec.kind == SignalKind::Latency && objective > Milli::ZERO => Some(objective),
+        _ => None,
+    };
+    let (view, objective) = views.iter().find_map(|view| Some((view, of_latency(view)?)))?;
+    let took = match &view.usable {
+        Usable::Total(took) => Some(took.as_f64()),
+        // Times of single pods do not add up.
+        Usable::Pods(_) | Usable::Nothing => None,
+    };
+    Some((objective.as_f64(), took))
 }
 
 fn judge<'a>(

@@ -18,6 +18,7 @@ pub(crate) fn signal(name: &str, kind: SignalKind, target: Target) -> SignalSpec
         target,
         capacity: None,
         measures_at_zero: false,
+        scales: true,
     }
 }
 
@@ -69,6 +70,7 @@ pub(crate) fn pod(number: usize) -> PodState {
         deleted: false,
         readiness: Some(Readiness { ready: true, changed_at: NOW - Span::from_secs(3600) }),
         started_at: Some(NOW - Span::from_secs(3660)),
+        template: None,
         cpu_request: Some(Milli::units(1)),
         memory_request: Some(Milli::units(1000)),
     }
@@ -97,6 +99,7 @@ pub(crate) fn snapshot(current: u32, pods: Vec<PodState>) -> Snapshot {
         observations: vec![],
         expectations: vec![],
         choices: Vec::new(),
+        demands: Vec::new(),
         memory: Memory::default(),
         manual: None,
         pause: None,

@@ -28,10 +28,14 @@ pub struct AppSpec {
     pub name: String,
     /// Requests per second that come.
     pub load: Load,
-    /// Requests per second that one replica serves at most.
+    /// Requests per second that one replica serves at the service level: there it uses all the cpu that it requests,
+    /// and answers take [`OBJECTIVE`].
     pub capacity: f64,
     /// Cores that one replica uses at that rate, and requests.
     pub cores: f64,
+    /// The share of the load that follows the number of serving replicas, as where each fetches its own work; 0 where
+    /// all of it comes from outside.
+    pub follows: f64,
     /// How long replicas take to start.
     pub startup: Startup,
     /// What a replica costs in an hour.
@@ -61,6 +65,21 @@ pub(crate) struct App {
     chance: fastrand::Rng,
     now: Timestamp,
 }
+
+/// What answers take at a replica's capacity.
+pub const OBJECTIVE: Span = Span::from_millis(250);
+/// What answers take of a replica that has nothing to do, seconds, and at most.
+const IDLE_SECS: f64 = 0.05;
+const WORST_SECS: f64 = 30.0;
+/// A replica would be busy all the time at so many times its capacity, where one over the time of an answer, (1 - x / c)
+/// over the idle time as in a processor-sharing queue, comes to nothing. At the capacity answers then take 250 ms.
+const BUSY: f64 = 1.25;
+/// Share of its request that a replica uses with no load.
+const IDLE_CPU: f64 = 0.1;
+/// A replica's cpu is throttled at so many times its request.
+const CPU_MAX: f64 = 1.5;
+/// What measurements of cpu and time are off by, at most.
+const NOISE: f64 = 0.05;
 
 /// The longest stretch that is taken as one of even load.
 const STRIDE: Span = Span::from_secs(5);
@@ -115,7 +134,7 @@ impl App {
     pub(crate) fn pass(&mut self, until: Timestamp) {
         while self.now < until {
             let next = (self.now + STRIDE).min(until);
-            let load = self.spec.load.at(self.now);
+            let load = self.load();
             let able = f64::from(self.ready()) * self.spec.capacity;
             let lasted = next.since(self.now);
             self.score.add(lasted, self.replicas, load, able, self.spec.replica_hour);
@@ -128,7 +147,34 @@ impl App {
     }
 
     pub(crate) fn load(&self) -> f64 {
-        self.spec.load.at(self.now)
+        self.load_at(self.now)
+    }
+
+    /// What comes from outside, and what the replicas that serve now fetch; they fetched what came while the size was
+    /// that of the beginning.
+    pub(crate) fn load_at(&self, at: Timestamp) -> f64 {
+        let follows = self.spec.follows * f64::from(self.ready()) / f64::from(self.spec.initial.get().max(1));
+        self.spec.load.at(at) * (1.0 - self.spec.follows + follows)
+    }
+
+    /// Load of each serving replica as a share of its capacity, and a factor of noise for what is measured of it.
+    fn filled(&self, at: Timestamp) -> (f64, f64) {
+        let each = self.load_at(at) / f64::from(self.ready().max(1)) / self.spec.capacity;
+        let seed = self
+            .spec
+            .key
+            .to_string()
+            .bytes()
+            .fold(at.as_millis().unsigned_abs(), |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        (each, 1.0 + NOISE * (2.0 * fastrand::Rng::with_seed(seed).f64() - 1.0))
+    }
+
+    /// Seconds that answers take, as a processor-sharing queue has it; none while nobody serves.
+    pub(crate) fn latency(&self, at: Timestamp) -> Option<f64> {
+        let (filled, noise) = self.filled(at);
+        let rest = 1.0 - filled / BUSY;
+        let took = if rest > 0.0 { (IDLE_SECS / rest).min(WORST_SECS) } else { WORST_SECS };
+        (self.ready() > 0).then_some(took * noise)
     }
 
     /// Replicas that serve.
@@ -148,6 +194,7 @@ impl App {
                     deleted: false,
                     readiness: Some(Readiness { ready, changed_at: if ready { pod.ready_at } else { pod.started_at } }),
                     started_at: Some(pod.started_at),
+                    template: None,
                     cpu_request: Some(request),
                     memory_request: Some(Milli::units(1 << 30)),
                 }
@@ -157,9 +204,9 @@ impl App {
 
     /// Cores that each serving replica uses.
     pub(crate) fn cpu(&self, at: Timestamp) -> Vec<PodSample> {
-        let ready = self.ready();
-        let each = if ready == 0 { 0.0 } else { self.spec.load.at(at) / f64::from(ready) / self.spec.capacity };
-        let value = Milli::from_f64(each.min(1.5) * self.spec.cores).unwrap_or_default();
+        let (filled, noise) = self.filled(at);
+        let share = IDLE_CPU + (1.0 - IDLE_CPU) * filled;
+        let value = Milli::from_f64((share * noise).min(CPU_MAX) * self.spec.cores).unwrap_or_default();
         self.pods
             .iter()
             .filter(|pod| pod.ready_at <= at)

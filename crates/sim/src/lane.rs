@@ -122,6 +122,7 @@ impl Lane {
             observations: observations.collect(),
             expectations: Vec::new(),
             choices: Vec::new(),
+            demands: Vec::new(),
             memory: self.memory.clone(),
             manual: None,
             pause: None,

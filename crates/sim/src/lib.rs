@@ -18,5 +18,5 @@ pub mod scenario;
 pub mod score;
 mod world;
 
-pub use app::{AppSpec, Startup};
-pub use world::{Effect, REQUEST_RATE, World};
+pub use app::{AppSpec, OBJECTIVE, Startup};
+pub use world::{Effect, LATENCY, REQUEST_RATE, World};

@@ -264,6 +264,7 @@ fn app(body: &WorkloadBody, specs: &[WorkloadSpec], seed: u64, duration: Span) -
         load: load(&body.load, seed, duration).map_err(|why| format!("`{key}`: {why}"))?,
         capacity: body.capacity,
         cores: 1.0,
+        follows: 0.0,
         startup: Startup { least, most },
         replica_hour: MicroUsd(price),
         initial: Replicas::new(body.initial),

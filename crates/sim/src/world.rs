@@ -20,8 +20,10 @@ use crate::score::Score;
 
 /// Metrics are scraped this often.
 const SCRAPE: Span = Span::from_secs(5);
-/// The query that the world's metrics source knows: requests per second of every workload.
+/// A query that the world's metrics source knows: requests per second of every workload.
 pub const REQUEST_RATE: &str = "sum by (tenant, workload) (rate(http_requests_total[1m]))";
+/// The other one: how long answers take, in seconds.
+pub const LATENCY: &str = "avg by (tenant, workload) (http_request_duration_seconds)";
 
 /// A size that was set: the world's own log, to hold the controller's records against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +186,7 @@ impl State {
         Timestamp::from_millis(self.now.as_millis().div_euclid(step) * step)
     }
 
-    fn samples(&self) -> Vec<Sample> {
+    fn samples(&self, measured: fn(&App, Timestamp) -> Option<f64>) -> Vec<Sample> {
         let stale = self.faults.at(self.now).find(|spell| spell.fault == Fault::MetricsStale);
         let at = stale.map_or(self.scraped(), |spell| spell.from);
         let absurd = self.faults.at(self.now).find_map(|spell| match spell.fault {
@@ -195,13 +197,13 @@ impl State {
             self.faults.any(self.now, |fault| matches!(fault, Fault::MetricsLost { of } if of.contains(key)))
         };
         let seen = self.apps.values().filter(|app| !lost(&app.spec.key));
-        seen.map(|app| {
+        seen.filter_map(|app| {
             let labels: Labels = [
                 ("tenant".to_owned(), app.spec.key.tenant.to_string()),
                 ("workload".to_owned(), app.spec.key.workload.to_string()),
             ]
             .into();
-            Sample { labels, value: absurd.unwrap_or_else(|| app.spec.load.at(at)), at }
+            Some(Sample { labels, value: absurd.or_else(|| measured(app, at))?, at })
         })
         .collect()
     }
@@ -282,11 +284,15 @@ impl MetricsSource for World {
         if state.faults.any(state.now, |fault| *fault == Fault::MetricsDown) {
             return Err(SourceError::Timeout { source_name, limit: Span::from_secs(10) });
         }
-        if query != REQUEST_RATE {
-            let message = format!("this world only knows `{REQUEST_RATE}`");
-            return Err(SourceError::Refused { source_name, status: 422, message });
-        }
-        Ok(Answer { samples: state.samples(), warnings: Vec::new() })
+        let samples = match query {
+            REQUEST_RATE => state.samples(|app, at| Some(app.load_at(at))),
+            LATENCY => state.samples(App::latency),
+            _ => {
+                let message = format!("this world only knows `{REQUEST_RATE}` and `{LATENCY}`");
+                return Err(SourceError::Refused { source_name, status: 422, message });
+            }
+        };
+        Ok(Answer { samples, warnings: Vec::new() })
     }
 
     async fn range(

@@ -40,6 +40,8 @@ struct Health {
     controllers: Vec<ControllerStatus>,
     workloads: usize,
     problems: Vec<Problem>,
+    /// What is worth knowing and not wrong.
+    notes: Vec<String>,
 }
 
 pub(crate) async fn run(common: &Common, command: Status) -> anyhow::Result<ExitCode> {
@@ -69,7 +71,21 @@ async fn look(store: &Arc<Store>, now: Timestamp) -> Result<Health, StoreError> 
         controllers,
         workloads: workloads.len(),
         problems,
+        notes: workloads.iter().flat_map(notes).collect(),
     })
+}
+
+/// Load that follows the size, as that needs a person's thought: the signal does not say how much there is to do.
+fn notes(status: &WorkloadStatus) -> Vec<String> {
+    let follows = status.signals.iter().filter(|signal| signal.follows);
+    let told = follows.map(|signal| {
+        format!(
+            "{}: the load of {} follows its size, so that it is sized by what is measured now, in small steps down; scale it \
+             on what waits instead, such as the length of its queue",
+            status.key, signal.name
+        )
+    });
+    told.collect()
 }
 
 fn patience(controller: &ControllerStatus) -> Span {
@@ -173,6 +189,7 @@ fn picture(health: &Health) -> String {
     if health.healthy {
         lines.push("healthy".to_owned());
     }
+    lines.extend(health.notes.iter().map(|note| format!("note         {note}")));
     for problem in &health.problems {
         // An excerpt keeps its place under what it is about.
         let text = format!("{}: {}\n{}", problem.about, problem.what, problem.to_do).replace('\n', "\n             ");

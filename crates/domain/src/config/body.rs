@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
+use super::capacity::CapacityBody;
 use crate::spec::{SelectPolicy, SignalKind, Strategy};
 use crate::unit::Span;
 
@@ -175,10 +176,11 @@ pub(crate) struct Signal {
     pub(crate) value: Option<f64>,
     /// What a ready replica carries at the service level, in the target's unit; at least the target. With it, the
     /// predictive strategy plans for the error budget of `objective.availability` instead of the target's headroom.
-    #[schemars(range(min = 0.001, max = 1e15))]
-    pub(crate) capacity: Option<f64>,
+    pub(crate) capacity: Option<CapacityBody>,
     /// Whether it can be measured with no replica running, so that it may wake a workload from zero. Default: false.
     pub(crate) measures_at_zero: Option<bool>,
+    /// Whether it moves the size by itself. One that does not is shown, and learned from where a capacity is. Default: true.
+    pub(crate) scales: Option<bool>,
 }
 
 /// How fast sizes change.

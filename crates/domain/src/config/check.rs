@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
+use super::capacity::{AUTO, unknown};
 use super::problem::nearest;
 use super::schema::schema;
 use super::tree::{Kind, Node, Place};
@@ -227,6 +228,7 @@ fn format_fault(format: &str, text: &str) -> Option<String> {
     let told = |error: &dyn std::fmt::Display| Some(error.to_string());
     match format {
         "span" => Span::from_str(text).err().and_then(|error| told(&error)),
+        "capacity" => (text != AUTO).then(|| unknown(text)),
         "name" => TierName::new(text).err().map(|error| error.to_string().replacen("tier `", "name `", 1)),
         "promql" => promql_parser::parser::parse(text).err().map(|error| format!("not PromQL: {error}")),
         "time-zone" => jiff::tz::TimeZone::get(text).err().map(|_| {

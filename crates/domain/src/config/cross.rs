@@ -3,10 +3,12 @@
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::body::{Autoscaling, Body, Metrics};
+use super::body::{Autoscaling, Body, Metrics, Signal};
+use super::capacity::CapacityBody;
 use super::layers::merge;
 use super::problem::{Problem, Problems, nearest};
 use super::workloads::{MAX_DEFAULT, MIN_DEFAULT, window};
+use crate::spec::SignalKind;
 
 /// Everything in `body` that contradicts something else in it; `locate` gives the place of a field.
 pub(crate) fn cross_check(body: &Body, value: &Value, locate: &dyn Fn(&str) -> Problem) -> Problems {
@@ -111,17 +113,7 @@ impl Found<'_> {
             if targets.iter().filter(|set| **set).count() != 1 {
                 self.say(&field, "it needs exactly one of `utilization`, `per_replica` and `value`", None);
             }
-            let target = signal.utilization.map(f64::from).or(signal.per_replica);
-            match (signal.capacity, target) {
-                (Some(_), None) => {
-                    self.say(&format!("{field}.capacity"), "it goes with `utilization` or `per_replica`", None);
-                }
-                (Some(capacity), Some(target)) if capacity < target => {
-                    let message = format!("{capacity} is under the target {target}; a replica carries at least that");
-                    self.say(&format!("{field}.capacity"), message, None);
-                }
-                _ => {}
-            }
+            self.capacity(&field, signal);
             use crate::spec::SignalKind::{Cpu, Memory};
             if signal.query.is_none() && !matches!(signal.kind, Some(Cpu | Memory)) {
                 self.say(&field, "it needs a `query`; only cpu and memory come from the cluster itself", None);
@@ -129,6 +121,27 @@ impl Found<'_> {
         }
         self.behavior(field, own);
         self.schedules(field, own, body, (least, most));
+    }
+
+    fn capacity(&mut self, field: &str, signal: &Signal) {
+        let Some(capacity) = signal.capacity else { return };
+        let target = signal.utilization.map(f64::from).or(signal.per_replica);
+        let learned = matches!(capacity, CapacityBody::Learned(_));
+        let place = format!("{field}.capacity");
+        match (target, capacity.told()) {
+            (None, _) => self.say(&place, "it goes with `utilization` or `per_replica`", None),
+            (Some(target), Some(told)) if told < target => {
+                let message = format!("{told} is under the target {target}; a replica carries at least that");
+                self.say(&place, message, None);
+            }
+            _ if learned && signal.kind == Some(SignalKind::Memory) => {
+                self.say(&place, "memory does not tell what a replica carries; it is learned of load or cpu", None);
+            }
+            _ if signal.scales == Some(false) => {
+                self.say(&place, "it has no use on a signal that does not move the size (`scales: false`)", None);
+            }
+            _ => {}
+        }
     }
 
     fn metrics(&mut self, field: &str, metrics: &Metrics) {

@@ -2,7 +2,7 @@ use expect_test::{Expect, expect, expect_file};
 use proptest::prelude::*;
 
 use super::*;
-use crate::spec::{Strategy as Way, Target};
+use crate::spec::{Capacity, Strategy as Way, Target};
 use crate::unit::{Milli, Replicas, Span};
 
 /// The document of the design, with not a character changed.
@@ -371,6 +371,48 @@ fn values_that_contradict_each_other_are_named() {
              5 |       lag: { query: up, value: 5, capacity: 9 }
                |                                   ^"#]],
     );
+    wrong(
+        "tenant_config:\n  autoscaling:\n    signals:\n      a: { query: up, per_replica: 80, capacity: { prior: 70 } }\n      b: { query: up, value: 5, capacity: auto }\n      c: { type: memory, utilization: 70, capacity: auto }\n      d: { query: up, per_replica: 5, capacity: auto, scales: false }\n",
+        &expect![[r#"
+            acme.yaml:4:40: autoscaling.signals.a.capacity: 70 is under the target 80; a replica carries at least that
+             4 |       a: { query: up, per_replica: 80, capacity: { prior: 70 } }
+               |                                        ^
+            acme.yaml:5:33: autoscaling.signals.b.capacity: it goes with `utilization` or `per_replica`
+             5 |       b: { query: up, value: 5, capacity: auto }
+               |                                 ^
+            acme.yaml:6:43: autoscaling.signals.c.capacity: memory does not tell what a replica carries; it is learned of load or cpu
+             6 |       c: { type: memory, utilization: 70, capacity: auto }
+               |                                           ^
+            acme.yaml:7:39: autoscaling.signals.d.capacity: it has no use on a signal that does not move the size (`scales: false`)
+             7 |       d: { query: up, per_replica: 5, capacity: auto, scales: false }
+               |                                       ^"#]],
+    );
+    wrong(
+        "tenant_config:\n  autoscaling:\n    signals:\n      a: { query: up, per_replica: 80, capacity: automatic }\n      b: { query: up, per_replica: 80, capacity: { prior: 0 } }\n      c: { query: up, per_replica: 80, capacity: { before: 9 } }\n      d: { query: up, per_replica: 80, capacity: [9] }\n      e: { query: up, per_replica: 80, capacity: 0 }\n      f: { query: up, per_replica: 80, capacity: '100' }\n",
+        &expect![[r#"
+            acme.yaml:4:50: autoscaling.signals.a.capacity: `automatic` is no capacity; write a number, `auto`, or `{ prior: 100 }`
+             4 |       a: { query: up, per_replica: 80, capacity: automatic }
+               |                                                  ^
+            acme.yaml:5:59: autoscaling.signals.b.capacity.prior: 0 is out of range: it must be from 0.001 to 1000000000000000
+             5 |       b: { query: up, per_replica: 80, capacity: { prior: 0 } }
+               |                                                           ^
+            acme.yaml:6:50: autoscaling.signals.c.capacity: `prior` is missing
+             6 |       c: { query: up, per_replica: 80, capacity: { before: 9 } }
+               |                                                  ^
+            acme.yaml:6:52: autoscaling.signals.c.capacity.before: unknown key `before`
+             6 |       c: { query: up, per_replica: 80, capacity: { before: 9 } }
+               |                                                    ^
+               help: known here: prior
+            acme.yaml:7:50: autoscaling.signals.d.capacity: expected a number or text or a group of fields, found a list
+             7 |       d: { query: up, per_replica: 80, capacity: [9] }
+               |                                                  ^
+            acme.yaml:8:50: autoscaling.signals.e.capacity: 0 is out of range: it must be from 0.001 to 1000000000000000
+             8 |       e: { query: up, per_replica: 80, capacity: 0 }
+               |                                                  ^
+            acme.yaml:9:50: autoscaling.signals.f.capacity: `100` is no capacity; write a number, `auto`, or `{ prior: 100 }`
+             9 |       f: { query: up, per_replica: 80, capacity: '100' }
+               |                                                  ^"#]],
+    );
     // One by one the minimums fit the quota, together they do not; what is not scaled does not count.
     wrong(
         "tenant_config:\n  autoscaling: { min_replicas: 3 }\n  quota: { max_replicas: 7 }\n  workloads:\n    api: {}\n    web: {}\n    jobs: { autoscaling: { min_replicas: 2 } }\n    old: { autoscaling: { enabled: false } }\n",
@@ -409,14 +451,56 @@ fn values_that_contradict_each_other_are_named() {
 
 #[test]
 fn what_comes_to_nothing_is_noted() {
-    let text = "tenant_config:\n  autoscaling: { min_replicas: 2 }\n  workloads:\n    a: { autoscaling: { strategy: fixed } }\n    b: { autoscaling: { strategy: scheduled } }\n    c: { autoscaling: { min_replicas: 0 } }\n    d: { autoscaling: { strategy: fixed, replicas: 3 } }\n    e: { autoscaling: { strategy: fixed, enabled: false } }\n    f: { autoscaling: { strategy: reactive, signals: { cpu: { type: cpu, utilization: 70, capacity: 90 } } } }\n";
+    let text = "tenant_config:\n  autoscaling: { min_replicas: 2 }\n  workloads:\n    a: { autoscaling: { strategy: fixed } }\n    b: { autoscaling: { strategy: scheduled } }\n    c: { autoscaling: { min_replicas: 0 } }\n    d: { autoscaling: { strategy: fixed, replicas: 3 } }\n    e: { autoscaling: { strategy: fixed, enabled: false } }\n    f: { autoscaling: { strategy: reactive, signals: { cpu: { type: cpu, utilization: 70, capacity: 90 } } } }\n    g: { autoscaling: { strategy: predictive, signals: { cpu: { type: cpu, utilization: 70, capacity: auto } } } }\n    h: { autoscaling: { strategy: predictive, signals: { cpu: { type: cpu, utilization: 70, capacity: auto }, slow: { type: latency, query: up, value: 0.25, scales: false } } } }\n    i: { autoscaling: { signals: { cpu: { type: cpu, utilization: 70, scales: false } } } }\n";
     let effective = Layers::default().resolve(&parse(text).unwrap()).unwrap();
     expect![[r#"
         acme/a: strategy fixed without `replicas` keeps the minimum of 2
         acme/b: strategy scheduled without `schedules` keeps the minimum of 2
         acme/c: min_replicas 0 is never reached, as no signal is measured with no replica running; set `measures_at_zero` on one that is
-        acme/f: `capacity` is for the predictive strategy; the reactive one keeps to the target"#]]
+        acme/f: `capacity` is for the predictive strategy; the reactive one keeps to the target
+        acme/g: the capacity of signal cpu cannot be learned: cpu does not tell how much of it a replica bears; declare a signal of type latency with a `value` (and `scales: false` if it is only to be learned from), or a number
+        acme/i: no signal moves the size, as each has `scales: false`; it stays where it is"#]]
     .assert_eq(&effective.notes().join("\n"));
+}
+
+#[test]
+fn a_capacity_is_a_number_auto_or_a_prior_and_layers_replace_one_by_another() {
+    let capacity = |under: &str, over: &str| {
+        let signal = |capacity: &str| {
+            format!("    signals: {{ load: {{ query: up, per_replica: 70, capacity: {capacity} }} }}\n")
+        };
+        let defaults = format!("default_config:\n  autoscaling:\n    strategy: predictive\n{}", signal(under));
+        let tenant = format!("tenant_config:\n  autoscaling:\n{}  workloads: {{ api: {{}} }}\n", signal(over));
+        let mut layers = Layers::default();
+        layers.insert(Document::parse("defaults.yaml", &defaults, None).unwrap());
+        let effective = layers.resolve(&parse(&tenant).unwrap()).unwrap();
+        assert_eq!(effective.notes(), Vec::<String>::new());
+        effective.workloads()[0].signals[0].capacity.unwrap()
+    };
+    let prior = |prior: Option<i64>| Capacity::Learned { prior: prior.map(Milli::units) };
+    assert_eq!(capacity("auto", "100"), Capacity::Declared(Milli::units(100)));
+    assert_eq!(capacity("100", "auto"), prior(None));
+    assert_eq!(capacity("{ prior: 80 }", "{ prior: 90 }"), prior(Some(90)));
+    assert_eq!(capacity("{ prior: 80 }", "auto"), prior(None));
+    // Records of before hold a bare number, and know nothing of signals that only watch.
+    for (capacity, text) in
+        [(Capacity::Declared(Milli(5)), "5"), (prior(None), r#"{"prior":null}"#), (prior(Some(1)), r#"{"prior":1000}"#)]
+    {
+        assert_eq!(serde_json::to_string(&capacity).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Capacity>(text).unwrap(), capacity);
+    }
+    let before = r#"{"name":"a","kind":"promql","query":"up","target":{"per_replica":70000},"capacity":null,"measures_at_zero":false}"#;
+    let before: crate::spec::SignalSpec = serde_json::from_str(before).unwrap();
+    assert!(before.scales && before.capacity.is_none());
+}
+
+#[test]
+fn a_signal_that_only_watches_does_not_take_the_place_of_one_that_scales() {
+    let text = "tenant_config:\n  autoscaling:\n    signals: { slow: { type: latency, query: up, value: 0.25, scales: false } }\n  workloads: { api: {} }\n";
+    let effective = Layers::default().resolve(&parse(text).unwrap()).unwrap();
+    let names: Vec<String> =
+        effective.workloads()[0].signals.iter().map(|signal| format!("{} {}", signal.name, signal.scales)).collect();
+    assert_eq!(names, ["cpu true", "slow false"]);
 }
 
 #[test]

@@ -7,13 +7,14 @@ use super::body::{
     Autoscaling, BehaviorBody, Body, Budget, Day, FreezeWindow, Metrics, ObjectiveBody, PolicyKind, Rules,
     ScheduleBody, Signal, Workload,
 };
+use super::capacity::CapacityBody;
 use super::cross::WindowFault;
 use super::layers::merge;
 use crate::id::{SignalName, TenantId, WorkloadKey, WorkloadName};
 use crate::schedule::Window;
 use crate::spec::{
-    Behavior, Freeze, Objective, Pick, RateLimit, RatePolicy, ScaleTarget, ScalingRules, Schedule, SignalKind,
-    SignalSpec, Spending, Strategy, Target, WorkloadSpec,
+    Behavior, Capacity, Freeze, Objective, Pick, RateLimit, RatePolicy, ScaleTarget, ScalingRules, Schedule,
+    SignalKind, SignalSpec, Spending, Strategy, Target, WorkloadSpec,
 };
 use crate::time::Timestamp;
 use crate::unit::{Bounds, MicroUsd, Milli, PerMille, Replicas, Span};
@@ -22,6 +23,8 @@ use crate::unit::{Bounds, MicroUsd, Milli, PerMille, Replicas, Span};
 pub(crate) const MIN_DEFAULT: u32 = 1;
 /// More than this is never started unasked.
 pub(crate) const MAX_DEFAULT: u32 = 10;
+/// Name of the signal of processor time.
+const CPU: &str = "cpu";
 /// HPA's default target for cpu, percent.
 const CPU_DEFAULT: u32 = 80;
 const STALE_DEFAULT: Span = Span::from_secs(120);
@@ -136,8 +139,28 @@ fn without_effect(strategy: Strategy, own: &Autoscaling, floor: Replicas, signal
         Strategy::Reactive if signals.iter().any(|signal| signal.capacity.is_some()) => {
             Some("`capacity` is for the predictive strategy; the reactive one keeps to the target".to_owned())
         }
+        Strategy::Reactive | Strategy::Predictive if !signals.iter().any(|signal| signal.scales) => {
+            Some("no signal moves the size, as each has `scales: false`; it stays where it is".to_owned())
+        }
+        Strategy::Predictive => nothing_to_learn_from(signals),
         _ => None,
     }
+}
+
+/// A capacity that is to be learned and has nothing to be learned from. Load is held against the pods' own cpu, which
+/// the cluster measures; cpu itself only against response times.
+fn nothing_to_learn_from(signals: &[SignalSpec]) -> Option<String> {
+    let objective =
+        |signal: &SignalSpec| signal.kind == SignalKind::Latency && matches!(signal.target, Target::Value(_));
+    let learned = |signal: &&SignalSpec| matches!(signal.capacity, Some(Capacity::Learned { .. }));
+    let of_cpu = signals.iter().filter(learned).find(|signal| signal.kind == SignalKind::Cpu)?;
+    (!signals.iter().any(objective)).then(|| {
+        format!(
+            "the capacity of signal {} cannot be learned: cpu does not tell how much of it a replica bears; declare a signal \
+             of type latency with a `value` (and `scales: false` if it is only to be learned from), or a number",
+            of_cpu.name
+        )
+    })
 }
 
 fn signals(key: &WorkloadKey, own: &Autoscaling, notes: &mut Vec<String>) -> Vec<SignalSpec> {
@@ -151,37 +174,41 @@ fn signals(key: &WorkloadKey, own: &Autoscaling, notes: &mut Vec<String>) -> Vec
             kind: signal.kind.unwrap_or(SignalKind::Promql),
             query: signal.query.clone(),
             target,
-            capacity: signal.capacity.and_then(Milli::from_f64),
+            capacity: signal.capacity.and_then(CapacityBody::capacity),
             measures_at_zero: signal.measures_at_zero.unwrap_or(false),
+            scales: signal.scales.unwrap_or(true),
         });
     }
     let by_load = matches!(own.strategy, None | Some(Strategy::Reactive | Strategy::Predictive));
-    if signals.is_empty() && by_load {
-        signals.extend(signal("cpu", SignalKind::Cpu, None, Target::Utilization(CPU_DEFAULT)));
+    if by_load && !signals.iter().any(|signal| signal.scales || signal.name.as_str() == CPU) {
+        signals.extend(signal(CPU, SignalKind::Cpu, None, Target::Utilization(CPU_DEFAULT)));
     }
+    // What moves the size is shown first.
+    signals.sort_by_key(|signal| !signal.scales);
     signals
 }
 
 /// The target for processor time that workloads have because nothing is declared that speaks for their load.
 pub(crate) fn assumed_cpu(tenant: &TenantId, own: &Autoscaling) -> Option<u32> {
     let key = WorkloadKey { tenant: tenant.clone(), workload: WorkloadName::new("any").ok()? };
-    let declared = own.metrics.as_ref().is_some_and(|metrics| metrics.cpu_threshold.is_some());
-    match signals(&key, own, &mut Vec::new()).as_slice() {
-        [SignalSpec { kind: SignalKind::Cpu, query: None, target: Target::Utilization(percent), .. }] if !declared => {
-            own.signals.as_ref().is_none_or(std::collections::BTreeMap::is_empty).then_some(*percent)
-        }
-        _ => None,
+    let declared = own.metrics.as_ref().is_some_and(|metrics| metrics.cpu_threshold.is_some())
+        || own.signals.as_ref().is_some_and(|signals| signals.contains_key(CPU));
+    let signals = signals(&key, own, &mut Vec::new());
+    match signals.iter().find(|signal| signal.name.as_str() == CPU && !declared)?.target {
+        Target::Utilization(percent) => Some(percent),
+        Target::PerReplica(_) | Target::Value(_) => None,
     }
 }
 
 fn signal(name: &str, kind: SignalKind, query: Option<String>, target: Target) -> Option<SignalSpec> {
-    Some(SignalSpec { name: SignalName::new(name).ok()?, kind, query, target, capacity: None, measures_at_zero: false })
+    let name = SignalName::new(name).ok()?;
+    Some(SignalSpec { name, kind, query, target, capacity: None, measures_at_zero: false, scales: true })
 }
 
 fn of_metrics(key: &WorkloadKey, metrics: &Metrics, notes: &mut Vec<String>) -> Vec<SignalSpec> {
     let mut signals = Vec::new();
     if let Some(percent) = metrics.cpu_threshold {
-        signals.extend(signal("cpu", SignalKind::Cpu, None, Target::Utilization(percent)));
+        signals.extend(signal(CPU, SignalKind::Cpu, None, Target::Utilization(percent)));
     }
     if let Some(percent) = metrics.memory_threshold {
         signals.extend(signal("memory", SignalKind::Memory, None, Target::Utilization(percent)));

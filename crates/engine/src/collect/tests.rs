@@ -28,6 +28,7 @@ fn spec(tenant: &str, workload: &str, kind: SignalKind) -> WorkloadSpec {
             target: Target::PerReplica(Milli::units(10)),
             capacity: None,
             measures_at_zero: true,
+            scales: true,
         }],
         behavior: None,
         schedules: vec![],
@@ -48,6 +49,7 @@ fn object(name: &str, pods: &[&str]) -> ObjectState {
         deleted: false,
         readiness: None,
         started_at: None,
+        template: None,
         cpu_request: None,
         memory_request: None,
     };

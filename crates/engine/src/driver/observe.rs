@@ -90,7 +90,8 @@ impl Driver {
     }
 
     async fn warm_up(&mut self) {
-        for part in [crate::fleet::MEMORY, crate::fleet::MODEL, crate::fleet::ARENA, crate::status::STATUS] {
+        use crate::fleet::{ARENA, DEMAND, MEMORY, MODEL};
+        for part in [MEMORY, MODEL, ARENA, DEMAND, crate::status::STATUS] {
             match self.ports.store.kept(&Scope::platform(), part).await {
                 Ok(kept) => {
                     self.upkeep.drop_later(self.fleet.strangers(&kept));

@@ -1,7 +1,7 @@
 use proptest::prelude::{ProptestConfig, TestCaseError, prop_assert, prop_assert_eq, proptest};
 use tenantry_domain::plan::Action;
 use tenantry_domain::snapshot::{Choice, Memory, Reading, ScaleEvent, Snapshot};
-use tenantry_domain::spec::{Behavior, Strategy, WorkloadSpec};
+use tenantry_domain::spec::{Behavior, Capacity, Strategy, WorkloadSpec};
 use tenantry_domain::unit::{Milli, Replicas, Span};
 
 use super::*;
@@ -99,7 +99,7 @@ proptest! {
     fn a_choice_is_never_under_what_is_measured(total in 0_i64..900_000, chosen in 0_u32..100, size in 1_u32..100) {
         let mut asked = spec(vec![rate(7)]);
         asked.strategy = Strategy::Predictive;
-        asked.signals[0].capacity = Some(Milli::units(10));
+        asked.signals[0].capacity = Some(Capacity::Declared(Milli::units(10)));
         let mut snapshot = with_rate(size, total);
         snapshot.choices.push(choice(&asked, chosen));
         let wanted = plan(&asked, &snapshot).report.wanted.unwrap();
@@ -144,7 +144,7 @@ fn choice(asked: &WorkloadSpec, replicas: u32) -> Choice {
 fn a_workload_without_load_sleeps_whatever_the_contest_keeps() {
     let mut asked = spec(vec![rate(7)]);
     (asked.strategy, asked.bounds) = (Strategy::Predictive, bounds(0, 100));
-    asked.signals[0].capacity = Some(Milli::units(10));
+    asked.signals[0].capacity = Some(Capacity::Declared(Milli::units(10)));
     let mut snapshot = with_rate(1, 0);
     snapshot.choices.push(choice(&asked, 1));
     assert_eq!(plan(&asked, &snapshot).report.wanted, Some(Replicas::ZERO));

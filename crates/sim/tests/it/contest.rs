@@ -1,6 +1,6 @@
 use futures::executor::block_on;
 use tenantry_domain::plan::{Planned, Source};
-use tenantry_domain::spec::{Strategy, WorkloadSpec};
+use tenantry_domain::spec::{Capacity, Strategy, WorkloadSpec};
 use tenantry_domain::unit::Milli;
 use tenantry_engine::ports::store::DecisionRecord;
 use tenantry_sim::AppSpec;
@@ -30,7 +30,7 @@ fn wave() -> Load {
 fn with_capacity() -> (AppSpec, WorkloadSpec) {
     let app = app("acme", "web", wave());
     let mut spec = spec(&app, Strategy::Predictive);
-    spec.signals[0].capacity = Some(Milli::units(10));
+    spec.signals[0].capacity = Some(Capacity::Declared(Milli::units(10)));
     (app, spec)
 }
 

@@ -1,6 +1,6 @@
 use futures::executor::block_on;
 use tenantry_domain::plan::{Hold, Outcome};
-use tenantry_domain::spec::{Strategy, WorkloadSpec};
+use tenantry_domain::spec::{Capacity, Strategy, WorkloadSpec};
 use tenantry_domain::unit::{Milli, Replicas, Span};
 use tenantry_engine::ports::store::{ConfigStore as _, DecisionRecord};
 use tenantry_engine::record::replays;
@@ -23,8 +23,12 @@ fn fleet(seed: u64, strategy: Strategy) -> (Vec<AppSpec>, Vec<WorkloadSpec>) {
     let mut specs: Vec<WorkloadSpec> = apps.iter().map(|app| spec(app, strategy)).collect();
     // Every other one tells what a replica carries, so that a contest of policies sizes it where forecasts are asked for.
     for spec in specs.iter_mut().skip(1).step_by(2) {
-        spec.signals[0].capacity = Some(Milli::units(10));
+        spec.signals[0].capacity = Some(Capacity::Declared(Milli::units(10)));
     }
+    // One learns it, with a prior that is a little off.
+    specs[0].signals[0].capacity = Some(Capacity::Learned { prior: Some(Milli::units(11)) });
+    // And one without.
+    specs[2].signals[0].capacity = Some(Capacity::Learned { prior: None });
     (apps, specs)
 }
 
@@ -264,7 +268,7 @@ fn what_cannot_be_recorded_is_not_done() {
 
 #[test]
 fn constant_noisy_load_does_not_make_sizes_oscillate() {
-    let capacity = Some(Milli::units(10));
+    let capacity = Some(Capacity::Declared(Milli::units(10)));
     for (strategy, capacity) in
         [(Strategy::Reactive, None), (Strategy::Predictive, None), (Strategy::Predictive, capacity)]
     {

@@ -26,6 +26,18 @@ const TENANTS: [(&str, &str, &str); 12] = [
     ("vinyl-ai", "pro", "us-east"),
 ];
 
+/// Tenants that leave what a replica can serve to be learned.
+const LEARNS: [&str; 2] = ["fermata", "vinyl-ai"];
+const LEARNT: &str = "  autoscaling:
+    signals:
+      requests:
+        type: request_rate
+        query: sum by (tenant, workload) (rate(http_requests_total[1m]))
+        per_replica: 70
+        capacity: auto      # learned from the pods' cpu
+        measures_at_zero: true
+";
+
 const SHARED: [(&str, &str); 6] = [
     (
         "defaults",
@@ -58,7 +70,8 @@ pub(super) async fn declare(store: &Arc<Store>) -> anyhow::Result<Vec<WorkloadSp
         |name: &str, text: String| File { source: format!("demo/{name}.yaml"), stem: Some(name.to_owned()), text };
     let mut files: Vec<File> = SHARED.iter().map(|(name, text)| file(name, (*text).to_owned())).collect();
     files.extend(TENANTS.iter().map(|(name, tier, region)| {
-        file(name, format!("tenant_config:\n  tier: {tier}\n  region: {region}\n  workloads: {{ api: {{}} }}\n"))
+        let own = if LEARNS.contains(name) { LEARNT } else { "" };
+        file(name, format!("tenant_config:\n  tier: {tier}\n  region: {region}\n  workloads: {{ api: {{}} }}\n{own}"))
     }));
     let tenants = Tenants::new(store.clone());
     let by = Authorship { author: "demo".to_owned(), at: time::now(), reason: "the demo's tenants".to_owned() };

@@ -92,6 +92,7 @@ fn app(spec: &WorkloadSpec, place: usize, loads: &Loads) -> Option<AppSpec> {
         load: load.scaled(size).shifted(Span::from_secs(turn * 5 * 3600)),
         capacity: CAPACITY,
         cores: 1.0,
+        follows: 0.0,
         startup: Startup { least: Span::from_secs(45), most: Span::from_secs(120) },
         replica_hour: spec.spending.map_or(MicroUsd(0), |spending| spending.replica_hour),
         initial: Replicas::new(spec.bounds.ceiling().get() / 2),

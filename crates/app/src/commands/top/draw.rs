@@ -212,6 +212,7 @@ fn opened(frame: &mut Frame<'_>, area: Rect, picture: &Picture, key: &str, scrol
             let say = if signal.trusted { "" } else { ", without a say" };
             let target = sizes::target(&signal.target);
             lines.push(Line::from(format!("{}: {now} now, {expected} expected{say}, target {target}", signal.name)));
+            lines.extend(signal.demand.iter().map(|known| Line::from(format!("  {known}"))));
         }
     }
     lines.push(Line::default());

@@ -65,6 +65,7 @@ fn spec(case: &Case) -> WorkloadSpec {
             Kind::CpuUtilization => Target::Utilization(u32::try_from(*target).unwrap()),
         },
         capacity: None,
+        scales: true,
         measures_at_zero: false,
     };
     WorkloadSpec {
@@ -105,6 +106,7 @@ fn snapshot(case: &Case, look: &Look, first: i64, memory: Memory) -> Snapshot {
                 deleted: false,
                 readiness: Some(Readiness { ready: pod.ready, changed_at: whole(pod.changed) }),
                 started_at: Some(whole(pod.started)),
+                template: None,
                 cpu_request: Some(Milli(1000)),
                 memory_request: None,
             })
@@ -136,6 +138,7 @@ fn snapshot(case: &Case, look: &Look, first: i64, memory: Memory) -> Snapshot {
             .collect(),
         expectations: vec![],
         choices: Vec::new(),
+        demands: Vec::new(),
         memory,
         manual: None,
         pause: None,
