@@ -16,6 +16,7 @@ mod layers;
 mod problem;
 mod schema;
 mod tree;
+mod vertical;
 mod workloads;
 
 use std::fmt;

@@ -9,6 +9,7 @@ use crate::snapshot::Memory;
 use crate::spec::Target;
 use crate::time::Timestamp;
 use crate::unit::{Milli, PerMille, Replicas, Span};
+use crate::vertical::{PodResize, Verdict};
 
 /// The fencing number of a control cycle. A later holder of the lease has a higher epoch; an older one never acts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,6 +65,8 @@ pub enum Action {
         /// The size to set.
         to: Replicas,
     },
+    /// Change what the containers of these pods request, in place.
+    Resize(Vec<PodResize>),
 }
 
 /// The exact change for one workload. It leaves no choice to its executor.
@@ -223,6 +226,9 @@ pub struct Report {
     pub bounds: Vec<Bound>,
     /// What it waits for.
     pub waits: Vec<Wait>,
+    /// How what containers request stands to what is recommended, where requests may be changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vertical: Vec<Verdict>,
 }
 
 /// A plan with its reasons and what the next one must remember.

@@ -6,6 +6,7 @@ use crate::demand::Demand;
 use crate::id::{SignalName, WorkloadKey};
 use crate::time::Timestamp;
 use crate::unit::{Milli, PerMille, Replicas, Span};
+use crate::vertical::VerticalSight;
 
 /// Where a pod stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,6 +224,9 @@ pub struct Snapshot {
     pub rival: Option<WorkloadKey>,
     /// Replicas that the tenant's other workloads have now, for its quota.
     pub others: Replicas,
+    /// What its containers request, use and should request; only where requests may be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vertical: Option<VerticalSight>,
 }
 
 impl Snapshot {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{SignalName, WorkloadKey};
 use crate::schedule::Window;
 use crate::unit::{Bounds, MicroUsd, Milli, PerMille, Replicas, Span};
+use crate::vertical::{Resource, Vertical};
 
 /// Which way of scaling rules a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -329,4 +330,20 @@ pub struct WorkloadSpec {
     pub stale_after: Span,
     /// Take over from another autoscaler that is found on the object.
     pub take_over: bool,
+    /// What its containers request.
+    #[serde(default)]
+    pub vertical: Vertical,
+}
+
+impl WorkloadSpec {
+    /// Whether the horizontal size follows the percent of this resource's request. The request may not move then: it
+    /// would change the percentage, and with it the size.
+    #[must_use]
+    pub fn scales_by(&self, resource: Resource) -> bool {
+        let follows = |signal: &SignalSpec| {
+            let of = if signal.kind == SignalKind::Cpu { Resource::Cpu } else { Resource::Memory };
+            matches!(signal.target, Target::Utilization(_)) && of == resource
+        };
+        matches!(self.strategy, Strategy::Reactive | Strategy::Predictive) && self.signals.iter().any(follows)
+    }
 }

@@ -24,7 +24,6 @@ mod kinds;
 mod lease;
 mod objects;
 mod pods;
-mod quantity;
 mod scale;
 mod selector;
 mod usage;

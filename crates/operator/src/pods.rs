@@ -2,11 +2,10 @@
 
 use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::jiff;
+use tenantry_domain::quantity;
 use tenantry_domain::snapshot::{PodPhase, PodState, Readiness};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Milli;
-
-use crate::quantity;
 
 /// Labels by which controllers tell what template a pod was made from: Deployments, then StatefulSets and DaemonSets.
 const TEMPLATE_LABELS: [&str; 2] = ["pod-template-hash", "controller-revision-hash"];

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use k8s_openapi::jiff;
 use kube::Client;
 use serde::Deserialize;
+use tenantry_domain::quantity;
 use tenantry_domain::snapshot::PodSample;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Milli, Span};
 use tokio::sync::Mutex;
 
-use crate::{pods, quantity};
+use crate::pods;
 
 /// The metrics server itself looks no more often than this.
 const AGE_MAX: Duration = Duration::from_secs(5);

@@ -1,5 +1,7 @@
 //! A decision in plain words, for `tenantry explain`.
 
+pub(crate) mod vertical;
+
 use tenantry_domain::plan::{
     Action, Bound, Candidate, Hold, Limit, Outcome, Planned, Report, Seen, Sight, Source, Wait,
 };
@@ -35,6 +37,7 @@ pub fn explain(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned, outc
     lines.extend(learned.map(|text| format!("learned    {text}")));
     lines.extend(planned.report.candidates.iter().map(|candidate| format!("considered {}", considered(candidate))));
     lines.extend(planned.report.bounds.iter().map(|bound| format!("limited    {}", limited(bound))));
+    lines.extend(vertical::verdicts(snapshot, &planned.report.vertical).map(|line| format!("requests   {line}")));
     lines.push(format!("did        {}", did(planned, spec, snapshot, outcome)));
     lines.extend(waits(&planned.report).map(|wait| format!("waits for  {wait}")));
     lines
@@ -112,18 +115,20 @@ fn limited(bound: &Bound) -> String {
 fn did(planned: &Planned, spec: &WorkloadSpec, snapshot: &Snapshot, outcome: &Outcome) -> String {
     match &planned.plan.action {
         Action::Scale { from, to } => {
-            let end = match outcome {
-                Outcome::Applied => "accepted".to_owned(),
-                Outcome::Observed => "not written: observe mode".to_owned(),
-                Outcome::Held | Outcome::Pending => "being written".to_owned(),
-                Outcome::Refused(why) => format!("refused: {why}"),
-                Outcome::Unknown(why) => {
-                    format!("the answer was lost, and the next cycle reads the size again: {why}")
-                }
-            };
-            format!("scale from {from} to {to} ({end})")
+            format!("scale from {from} to {to} ({})", ended(outcome))
         }
+        Action::Resize(pods) => format!("resize {} ({})", vertical::resized(pods), ended(outcome)),
         Action::Hold(why) => format!("hold: {}", held(why, spec, snapshot, &planned.report)),
+    }
+}
+
+fn ended(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied => "accepted".to_owned(),
+        Outcome::Observed => "not written: observe mode".to_owned(),
+        Outcome::Held | Outcome::Pending => "being written".to_owned(),
+        Outcome::Refused(why) => format!("refused: {why}"),
+        Outcome::Unknown(why) => format!("the answer was lost, and the next cycle reads the size again: {why}"),
     }
 }
 

@@ -17,6 +17,7 @@ mod pods;
 mod proposal;
 mod sight;
 mod startup;
+pub mod vertical;
 
 pub use explain::explain;
 pub use lint::{Finding, lint};

@@ -1,5 +1,7 @@
 //! The plan linter: the laws, checked from outside. It shares no code with the planner on purpose.
 
+mod vertical;
+
 use std::fmt;
 
 use tenantry_domain::plan::{Action, Hold, Planned};
@@ -14,7 +16,7 @@ const SKEW_MAX: Span = Span::from_secs(30);
 const MEMORY_MAX: usize = 1024;
 
 /// A law that a plan breaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding {
     /// L1: above a ceiling.
     AboveCeiling,
@@ -32,6 +34,15 @@ pub enum Finding {
     ReportDiffers,
     /// It asks for more to be remembered than is bounded.
     MemoryUnbounded,
+    /// It changes more pods at a time than is bounded.
+    TooManyPods,
+    /// L1: a request outside its limits.
+    OutsideRequestBounds,
+    /// It changes a request whose percentage drives the number of replicas, or that nobody let it change.
+    FightsHorizontal,
+    /// It lowers a limit that stands above the request, lets a request pass its limit, or changes a pod's class of
+    /// service.
+    LimitLowered,
 }
 
 impl fmt::Display for Finding {
@@ -45,6 +56,10 @@ impl fmt::Display for Finding {
             Self::NoChange => "it sets the size that is already set",
             Self::ReportDiffers => "its report does not lead to its size",
             Self::MemoryUnbounded => "it remembers more than is bounded",
+            Self::TooManyPods => "it changes more pods at a time than is bounded",
+            Self::OutsideRequestBounds => "a request is outside its limits (L1)",
+            Self::FightsHorizontal => "it changes a request that drives the number of replicas or is not its to change",
+            Self::LimitLowered => "it changes a limit in a way that could throttle, kill or be refused",
         })
     }
 }
@@ -56,11 +71,23 @@ pub fn lint(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned) -> Vec<
     if planned.memory.recommendations.len() + planned.memory.events.len() > MEMORY_MAX {
         findings.push(Finding::MemoryUnbounded);
     }
-    let Action::Scale { from, to } = planned.plan.action else {
-        if matches!(planned.plan.action, Action::Hold(Hold::Broken(_))) {
+    let paused = snapshot.pause.as_ref().is_some_and(|pause| pause.expires_at.is_none_or(|end| end > snapshot.now));
+    let uninvited =
+        !spec.enabled || paused || snapshot.rival.is_some() || (snapshot.foreign_scaler.is_some() && !spec.take_over);
+    let (from, to) = match &planned.plan.action {
+        Action::Scale { from, to } => (*from, *to),
+        Action::Hold(Hold::Broken(_)) => {
             findings.push(Finding::ReportDiffers);
+            return findings;
         }
-        return findings;
+        Action::Hold(_) => return findings,
+        Action::Resize(resizes) => {
+            if uninvited {
+                findings.push(Finding::ActsUninvited);
+            }
+            findings.extend(vertical::lint(spec, snapshot, resizes));
+            return findings;
+        }
     };
     if from == to {
         findings.push(Finding::NoChange);
@@ -68,8 +95,7 @@ pub fn lint(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned) -> Vec<
     if snapshot.current != Some(from) {
         findings.push(Finding::WrongStart);
     }
-    let paused = snapshot.pause.as_ref().is_some_and(|pause| pause.expires_at.is_none_or(|end| end > snapshot.now));
-    if !spec.enabled || paused || snapshot.rival.is_some() || (snapshot.foreign_scaler.is_some() && !spec.take_over) {
+    if uninvited {
         findings.push(Finding::ActsUninvited);
     }
     let (floor, ceiling) = range(spec, snapshot);

@@ -4,6 +4,7 @@ use tenantry_domain::plan::{Action, Bound, Candidate, Hold, Limit, Plan, Planned
 use tenantry_domain::snapshot::{Choice, Expectation, Memory, Override, QuantilePoint, Snapshot};
 use tenantry_domain::spec::{Freeze, Strategy, WorkloadSpec};
 use tenantry_domain::unit::{PerMille, Replicas};
+use tenantry_domain::vertical::VerticalMode;
 
 use crate::behavior::{Patience, Tamed, remember, remembered, tame};
 use crate::contest::whole;
@@ -11,11 +12,27 @@ use crate::demand::shrunk;
 use crate::guard::Limits;
 use crate::proposal::{Tolerance, carried, for_total, offered, propose};
 use crate::sight::{View, look};
+use crate::vertical::{Judged, judge};
 
-/// Plans the size of one workload from what was seen. Never fails: what it cannot decide, it holds and reports.
+/// Plans the size of one workload, or what its containers request, from what was seen. Never fails: what it cannot decide, it holds and reports.
 #[doc(alias = "AutoscalingEngine")]
 #[must_use]
 pub fn plan(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {
+    let mut planned = horizontal(spec, snapshot);
+    // One thing at a time: pods are changed while their number stays.
+    let settled = matches!(planned.plan.action, Action::Hold(Hold::Steady | Hold::Waiting));
+    if let Some(sight) = snapshot.vertical.as_ref().filter(|_| settled && spec.vertical.mode != VerticalMode::Off) {
+        let Judged { resizes, verdicts } = judge(spec, snapshot.now, &snapshot.pods, sight);
+        planned.report.vertical = verdicts;
+        if !resizes.is_empty() {
+            planned.plan.action = Action::Resize(resizes);
+        }
+    }
+    planned
+}
+
+/// Plans the number of replicas.
+fn horizontal(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {
     let (mut views, seen) = look(spec, snapshot);
     // What does not move the size is shown and learned from, and blinds nobody.
     views.retain(|view| view.spec.scales);

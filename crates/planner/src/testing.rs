@@ -55,6 +55,7 @@ pub(crate) fn spec(signals: Vec<SignalSpec>) -> WorkloadSpec {
         startup_delay: None,
         stale_after: Span::from_secs(90),
         take_over: false,
+        vertical: Default::default(),
     }
 }
 
@@ -106,6 +107,7 @@ pub(crate) fn snapshot(current: u32, pods: Vec<PodState>) -> Snapshot {
         foreign_scaler: None,
         rival: None,
         others: Replicas::ZERO,
+        vertical: None,
     }
 }
 

@@ -129,6 +129,7 @@ impl Lane {
             foreign_scaler: None,
             rival: None,
             others: Replicas::ZERO,
+            vertical: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::capacity::CapacityBody;
+use super::vertical::VerticalBody;
 use crate::spec::{SelectPolicy, SignalKind, Strategy};
 use crate::unit::Span;
 
@@ -116,6 +117,8 @@ pub(crate) struct Autoscaling {
     pub(crate) stale_after: Option<SpanText>,
     /// Take over from an HPA or ScaledObject on the same object. Default: false.
     pub(crate) take_over: Option<bool>,
+    /// What containers request: recommended from what they use, and changed where you allow it.
+    pub(crate) vertical: Option<VerticalBody>,
 }
 
 /// Common signals.
@@ -347,6 +350,12 @@ pub(crate) struct Budget {
     /// The most in a month of 730 hours, dollars.
     #[schemars(range(min = 0, max = 1e9))]
     pub(crate) monthly_usd: Option<f64>,
+    /// What a requested core costs in an hour, dollars; for the saving that `tenantry recommend` shows.
+    #[schemars(range(min = 0, max = 1e6))]
+    pub(crate) core_hour_usd: Option<f64>,
+    /// What a requested gibibyte of memory costs in an hour, dollars; as `core_hour_usd`.
+    #[schemars(range(min = 0, max = 1e6))]
+    pub(crate) gib_hour_usd: Option<f64>,
 }
 
 /// The most that all workloads may have together.

@@ -8,6 +8,7 @@ use super::capacity::{AUTO, unknown};
 use super::problem::nearest;
 use super::schema::schema;
 use super::tree::{Kind, Node, Place};
+use super::vertical::quantity_fault;
 use crate::id::TierName;
 use crate::unit::Span;
 
@@ -227,6 +228,7 @@ impl Checker<'_> {
 fn format_fault(format: &str, text: &str) -> Option<String> {
     let told = |error: &dyn std::fmt::Display| Some(error.to_string());
     match format {
+        "quantity" => quantity_fault(text),
         "span" => Span::from_str(text).err().and_then(|error| told(&error)),
         "capacity" => (text != AUTO).then(|| unknown(text)),
         "name" => TierName::new(text).err().map(|error| error.to_string().replacen("tier `", "name `", 1)),

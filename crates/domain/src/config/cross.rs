@@ -7,6 +7,7 @@ use super::body::{Autoscaling, Body, Metrics, Signal};
 use super::capacity::CapacityBody;
 use super::layers::merge;
 use super::problem::{Problem, Problems, nearest};
+use super::vertical::contradictions;
 use super::workloads::{MAX_DEFAULT, MIN_DEFAULT, window};
 use crate::spec::SignalKind;
 
@@ -118,6 +119,9 @@ impl Found<'_> {
             if signal.query.is_none() && !matches!(signal.kind, Some(Cpu | Memory)) {
                 self.say(&field, "it needs a `query`; only cpu and memory come from the cluster itself", None);
             }
+        }
+        for (inner, message, help) in contradictions(own) {
+            self.say(&format!("{field}.vertical.{inner}"), message, help);
         }
         self.behavior(field, own);
         self.schedules(field, own, body, (least, most));

@@ -10,6 +10,7 @@ use super::body::{Autoscaling, BehaviorBody};
 use super::diff::leaves;
 use super::layers::{Effective, Layers, merge};
 use super::problem::{Problem, Problems, nearest};
+use super::vertical;
 use super::workloads::{BUILT_IN, assumed_cpu, limits, own_autoscaling};
 use crate::id::WorkloadName;
 use crate::spec::{Behavior, Pick, RateLimit, RatePolicy, ScalingRules};
@@ -143,6 +144,7 @@ fn built_in(effective: &Effective, own: &Autoscaling) -> Vec<(String, String)> {
     let cpu = assumed_cpu(&effective.tenant, own);
     values.extend(cpu.map(|percent| ("autoscaling.metrics.cpu_threshold".to_owned(), percent.to_string())));
     values.extend(behavior(own.behavior.as_ref()));
+    values.extend(vertical::built_in());
     values
 }
 

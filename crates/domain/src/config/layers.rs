@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::body::{Body, Lifecycle, Monitoring, Performance, Security};
 use super::cross::cross_check;
 use super::problem::{Problems, nearest};
-use super::workloads::specs;
+use super::vertical;
+use super::workloads::{own_autoscaling, specs};
 use super::{Document, DocumentKey};
 use crate::id::{RegionName, TenantId, TierName};
 use crate::spec::WorkloadSpec;
@@ -108,6 +109,10 @@ impl Layers {
             problem.message = "it is no tenant's document".to_owned();
             return Err(Problems(vec![problem]));
         };
+        if vertical::is_declared(&body) {
+            let (specs, _) = specs(id, &body, &value);
+            vertical::conflicts(&body, &specs, |name| own_autoscaling(&body, &value, name), &locate)?;
+        }
         Ok(Effective { tenant: id.clone(), value, body })
     }
 

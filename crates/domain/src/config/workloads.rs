@@ -10,6 +10,7 @@ use super::body::{
 use super::capacity::CapacityBody;
 use super::cross::WindowFault;
 use super::layers::merge;
+use super::vertical;
 use crate::id::{SignalName, TenantId, WorkloadKey, WorkloadName};
 use crate::schedule::Window;
 use crate::spec::{
@@ -18,6 +19,7 @@ use crate::spec::{
 };
 use crate::time::Timestamp;
 use crate::unit::{Bounds, MicroUsd, Milli, PerMille, Replicas, Span};
+use crate::vertical::Vertical;
 
 /// HPA's least replicas.
 pub(crate) const MIN_DEFAULT: u32 = 1;
@@ -89,7 +91,7 @@ fn spec(
     if own.enabled.unwrap_or(true) {
         notes.extend(without_effect(strategy, own, floor, &signals).map(|note| format!("{key}: {note}")));
     }
-    WorkloadSpec {
+    let mut spec = WorkloadSpec {
         target,
         enabled: own.enabled.unwrap_or(true),
         strategy,
@@ -106,8 +108,14 @@ fn spec(
         startup_delay: own.startup_delay.map(|span| span.0),
         stale_after: own.stale_after.map_or(STALE_DEFAULT, |span| span.0),
         take_over: own.take_over.unwrap_or(false),
+        vertical: Vertical::default(),
         key,
+    };
+    spec.vertical = vertical::rules(own, body.budget.as_ref(), &spec);
+    if spec.enabled {
+        notes.extend(vertical::without_effect(own, &spec).map(|note| format!("{}: {note}", spec.key)));
     }
+    spec
 }
 
 /// Least and most replicas; one that is not declared makes room for the other.

@@ -39,6 +39,7 @@ fn spec(tenant: &str, workload: &str, kind: SignalKind) -> WorkloadSpec {
         startup_delay: None,
         stale_after: Span::from_secs(90),
         take_over: false,
+        vertical: Default::default(),
     }
 }
 

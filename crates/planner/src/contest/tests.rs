@@ -45,7 +45,7 @@ fn agree<L>(
                 memory.events.push(ScaleEvent { at: snapshot.now, from, to });
                 to.get()
             }
-            Action::Hold(_) => size,
+            Action::Hold(_) | Action::Resize(_) => size,
         };
         prop_assert_eq!(ours, theirs, "step {} with {} of {:?}", step, demand, pool);
         size = theirs;

@@ -29,14 +29,14 @@ fn sound(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {
 fn size(spec: &WorkloadSpec, snapshot: &Snapshot) -> u32 {
     match sound(spec, snapshot).plan.action {
         Action::Scale { to, .. } => to.get(),
-        Action::Hold(_) => snapshot.current.map_or(u32::MAX, Replicas::get),
+        Action::Hold(_) | Action::Resize(_) => snapshot.current.map_or(u32::MAX, Replicas::get),
     }
 }
 
 fn held(spec: &WorkloadSpec, snapshot: &Snapshot) -> Hold {
     match sound(spec, snapshot).plan.action {
         Action::Hold(why) => why,
-        Action::Scale { from, to } => panic!("scaled from {from} to {to}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -77,6 +77,7 @@ pub(crate) fn spec(app: &AppSpec, strategy: Strategy) -> WorkloadSpec {
         startup_delay: None,
         stale_after: Span::from_secs(60),
         take_over: false,
+        vertical: Default::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Kubernetes' quantities: `250m`, `1.5`, `128Mi`, `2e3`.
 
-use tenantry_domain::unit::Milli;
+use crate::unit::Milli;
 
 /// Suffixes with what they multiply by.
 const SUFFIXES: [(&str, f64); 16] = [
@@ -23,7 +23,8 @@ const SUFFIXES: [(&str, f64); 16] = [
 ];
 
 /// Reads a quantity, rounded up to the next thousandth as Kubernetes does; none for what is no quantity.
-pub(crate) fn parse(text: &str) -> Option<Milli> {
+#[must_use]
+pub fn parse(text: &str) -> Option<Milli> {
     let (number, factor) = SUFFIXES
         .iter()
         .find_map(|(suffix, factor)| Some((text.strip_suffix(suffix)?.parse::<f64>().ok()?, *factor)))?;
@@ -32,6 +33,24 @@ pub(crate) fn parse(text: &str) -> Option<Milli> {
     let exact = thousandths.round();
     let whole = if (thousandths - exact).abs() < 1e-6 * exact.abs().max(1.0) { exact } else { thousandths.ceil() };
     Milli::from_f64(whole / 1000.0)
+}
+
+/// A mebibyte.
+pub const MEBIBYTE: Milli = Milli::units(1_048_576);
+
+/// Cores as Kubernetes writes them: `250m`, `2`.
+#[must_use]
+pub fn cores(value: Milli) -> String {
+    if value.0 % 1000 == 0 { (value.0 / 1000).to_string() } else { format!("{}m", value.0) }
+}
+
+/// Bytes in the largest binary unit that writes them exactly, rounded up to a whole byte: `128Mi`, `1500Ki`.
+#[must_use]
+pub fn bytes(value: Milli) -> String {
+    let whole = value.0.div_euclid(1000) + i64::from(value.0.rem_euclid(1000) > 0);
+    let units = [(1_i64 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")];
+    let exact = units.into_iter().find(|(unit, _)| whole != 0 && whole % unit == 0);
+    exact.map_or_else(|| whole.to_string(), |(unit, name)| format!("{}{name}", whole / unit))
 }
 
 #[cfg(test)]
@@ -59,5 +78,15 @@ mod tests {
         for text in ["", "m", "1x", "1 Gi", "--1", "1Kim"] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        let written = [(250, "250m"), (2000, "2"), (0, "0")];
+        assert!(written.into_iter().all(|(millis, text)| cores(Milli(millis)) == text));
+        for (text, shown) in [("128Mi", "128Mi"), ("1Gi", "1Gi"), ("1500Ki", "1500Ki"), ("1000", "1000"), ("2048Mi", "2Gi")] {
+            assert_eq!(bytes(parse(text).unwrap()), shown);
+            assert_eq!(parse(shown), parse(text));
+        }
+        assert_eq!(bytes(Milli(1_048_576_001)), "1048577");
     }
 }
