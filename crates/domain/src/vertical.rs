@@ -301,6 +301,8 @@ pub struct Verdict {
     pub container: String,
     /// The resource.
     pub resource: Resource,
+    /// The recommendation inside the limits that are declared.
+    pub target: Milli,
     /// How it stands.
     pub standing: Standing,
 }

@@ -6,6 +6,7 @@ use tenantry_domain::plan::{Action, Hold, Outcome, Planned};
 use tenantry_domain::snapshot::{Expectation, QuantilePoint, Snapshot};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Milli, PerMille, Replicas, Span};
+use tenantry_domain::vertical::VerticalMode;
 use tenantry_forecast::{Forecaster, LEVELS, Score, Settings, Stretch, Trust};
 use tenantry_planner::{learnable, lint, offered, plan};
 use tenantry_workflow::patience::Ending;
@@ -15,8 +16,9 @@ use crate::collect::{Fetched, Users, observations};
 use crate::contend;
 use crate::fleet::Entry;
 use crate::learn::learn;
-use crate::ports::cluster::{ClusterError, ObjectState};
+use crate::ports::cluster::{ClusterError, ObjectState, PodMetrics};
 use crate::status::WorkloadStatus;
+use crate::vertical;
 
 /// Load is forecast from when capacity asked for now can serve until the next decision's can; a decision holds at
 /// least so long.
@@ -50,6 +52,8 @@ pub(crate) fn decide(
     round: &Round<'_>,
 ) -> Decided {
     let settled = object.ok().and_then(|object| settle(entry, object, round.now));
+    let settled = settled.or_else(|| vertical::settle(entry, object.ok()?));
+    let sight = vertical::look(entry, object.ok(), round.now);
     let mut snapshot = look(entry, object, others, round);
     if let Ok(object) = object {
         entry.startup.learn(&object.pods);
@@ -58,6 +62,9 @@ pub(crate) fn decide(
     let delay = entry.spec.startup_delay.unwrap_or_else(|| entry.startup.estimate());
     demands(entry, &mut snapshot, object.ok(), delay);
     foresee(entry, &mut snapshot, delay, round);
+    if entry.spec.vertical.mode != VerticalMode::Off {
+        snapshot.vertical.clone_from(&sight);
+    }
     let planned = checked(entry, &snapshot, plan(&entry.spec, &snapshot));
     let planned = patient(entry, planned, round.now);
     entry.memory = planned.memory.clone();
@@ -65,6 +72,11 @@ pub(crate) fn decide(
     let alert = entry.vigil.look(round.now, blind, BLIND_BORNE);
     let mut status = WorkloadStatus::of(&entry.spec, &snapshot, &planned, delay, &entry.vigil);
     status.trouble = entry.status.as_ref().and_then(|before| before.trouble.clone());
+    status.vertical = sight.map(|sight| vertical::status(&entry.spec, &snapshot, &sight)).unwrap_or_default();
+    status.unmeasured = object.ok().and_then(|object| match &object.metrics {
+        PodMetrics::Missing(why) => Some(why.clone()),
+        PodMetrics::Samples { .. } => None,
+    });
     status.unreadable = object.err().map(|error| format!("{error} ({})", error.code()));
     entry.status_is_new |= entry.status.as_ref().is_none_or(|before| !before.says_as(&status));
     entry.status = Some(status);
@@ -88,6 +100,7 @@ fn look(entry: &Entry, object: Result<&ObjectState, &ClusterError>, others: Repl
         foreign_scaler: known.and_then(|object| object.foreign_scaler.clone()),
         rival: entry.rival.clone(),
         others,
+        vertical: None,
     }
 }
 
@@ -196,7 +209,12 @@ fn checked(entry: &Entry, snapshot: &Snapshot, planned: Planned) -> Planned {
 
 /// A workload that refused a change is left alone for a while.
 fn patient(entry: &Entry, planned: Planned, now: Timestamp) -> Planned {
-    if matches!(planned.plan.action, Action::Scale { .. }) && !entry.patience.allows(now) {
+    let patience = match planned.plan.action {
+        Action::Hold(_) => return planned,
+        Action::Scale { .. } => &entry.patience,
+        Action::Resize(_) => &entry.resize_patience,
+    };
+    if !patience.allows(now) {
         let memory = entry.memory.clone();
         let mut planned = planned;
         planned.plan.action = Action::Hold(Hold::Waiting);

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::spec::WorkloadSpec;
 use tenantry_domain::time::Timestamp;
-use tenantry_domain::unit::Span;
+use tenantry_domain::unit::{Replicas, Span};
+use tenantry_domain::vertical::PodResize;
 use tenantry_forecast::Settings as ForecastSettings;
 use tenantry_workflow::cycle::{self, Cycle, Event, Held, Step};
 use tracing::{info, warn};
@@ -244,7 +245,15 @@ struct Change {
     key: WorkloadKey,
     object: ObjectState,
     record: u64,
-    from: tenantry_domain::unit::Replicas,
-    to: tenantry_domain::unit::Replicas,
+    what: What,
     reason: String,
+}
+
+/// What a change does.
+#[derive(Debug, Clone)]
+enum What {
+    /// Sets the number of replicas.
+    Scale { from: Replicas, to: Replicas },
+    /// Changes what the containers of these pods request.
+    Resize(Vec<PodResize>),
 }

@@ -12,16 +12,20 @@ use tenantry_domain::snapshot::{Memory, ScaleEvent};
 use tenantry_domain::spec::WorkloadSpec;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
+use tenantry_domain::vertical::PodResize;
 use tenantry_forecast::Forecaster;
 use tenantry_planner::Startup;
 use tenantry_planner::contest::Arena;
 use tenantry_planner::demand::Model as Demand;
+use tenantry_planner::vertical::Usage;
 use tenantry_workflow::patience::Patience;
 use tenantry_workflow::vigil::Vigil;
 
 use crate::ports::store::{Intervention, Kept};
 use crate::status::{STATUS, WorkloadStatus};
 
+/// Name under which is kept what its containers used.
+pub(crate) const USAGE: &str = "usage";
 /// Name under which a workload's memory is kept.
 pub(crate) const MEMORY: &str = "memory";
 /// Prefix of the names under which its models are kept.
@@ -55,6 +59,12 @@ pub(crate) struct Entry {
     pub(crate) patience: Patience,
     pub(crate) vigil: Vigil,
     pub(crate) unsettled: Option<Unsettled>,
+    /// What its containers used, and should request.
+    pub(crate) usage: Usage,
+    /// Apart from the patience with sizes: a pod that cannot be resized must not keep a workload from growing.
+    pub(crate) resize_patience: Patience,
+    /// A record of pods that were resized and whose outcome nobody knows yet.
+    pub(crate) unsettled_resize: Option<(u64, Vec<PodResize>)>,
     /// What was recorded last, and when, so that the same hold is not recorded every cycle.
     pub(crate) recorded: Option<(String, Timestamp)>,
     pub(crate) status: Option<WorkloadStatus>,
@@ -86,6 +96,9 @@ impl Entry {
             patience: Patience::default(),
             vigil: Vigil::default(),
             unsettled: None,
+            usage: Usage::default(),
+            resize_patience: Patience::default(),
+            unsettled_resize: None,
             recorded: None,
             status: None,
             rival: None,
@@ -113,6 +126,9 @@ impl Fleet {
                 entry
                     .arenas
                     .retain(|name, _| same_signal(&entry.spec, &spec, name) && same_capacity(&entry.spec, &spec, name));
+                if entry.spec.target != spec.target {
+                    entry.usage = Usage::default();
+                }
                 // What is asked has changed: the next decision is recorded whatever it is.
                 entry.recorded = None;
                 entry.spec = spec;
@@ -124,7 +140,7 @@ impl Fleet {
             let arenas = entry.arenas.into_keys().map(|signal| format!("{ARENA}{signal}"));
             let demands = entry.demands.into_keys().map(|signal| format!("{DEMAND}{signal}"));
             let parts: Vec<String> =
-                models.chain(arenas).chain(demands).chain([MEMORY.to_owned(), STATUS.to_owned()]).collect();
+                models.chain(arenas).chain(demands).chain([MEMORY, STATUS, USAGE].map(str::to_owned)).collect();
             parts.into_iter().map(move |part| (key.clone(), part))
         });
         gone.collect()
@@ -178,6 +194,11 @@ impl Fleet {
                     }
                     Err(error) => complaints.push(format!("memory of {key}: {error}")),
                 }
+            } else if part == USAGE {
+                match Usage::from_bytes(&bytes) {
+                    Ok(usage) => entry.usage = usage,
+                    Err(error) => complaints.push(format!("usage of {key}: {error}")),
+                }
             } else if let Some(Ok(signal)) = part.strip_prefix(MODEL).map(SignalName::new) {
                 match Forecaster::from_bytes(&bytes) {
                     Ok(model) => {
@@ -212,6 +233,10 @@ impl Fleet {
                 Remembered { memory: entry.memory.clone(), startup: entry.startup.clone(), last_size: entry.last_size };
             if let Ok(bytes) = serde_json::to_vec(&remembered) {
                 kept.push(Kept { key: key.clone(), part: MEMORY.to_owned(), bytes, at: now });
+            }
+            if !entry.usage.is_empty() {
+                let (part, bytes) = (USAGE.to_owned(), entry.usage.to_bytes());
+                kept.push(Kept { key: key.clone(), part, bytes, at: now });
             }
             kept.extend(entry.models.iter().map(|(signal, model)| Kept {
                 key: key.clone(),

@@ -15,7 +15,9 @@ mod rivals;
 pub mod scope;
 pub mod status;
 pub mod tenants;
+mod vertical;
 pub mod view;
 
 pub use fleet::Fleet;
 pub use tenantry_planner::explain;
+pub use tenantry_planner::vertical::{resized, standing};

@@ -1,10 +1,13 @@
 //! Decisions as they are recorded, and made again from the record. Law L7.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tenantry_domain::plan::{Action, Generation, Hold, Outcome, Planned};
 use tenantry_domain::snapshot::Snapshot;
 use tenantry_domain::spec::WorkloadSpec;
+use tenantry_domain::vertical::ContainerResize;
 use thiserror::Error;
 
 use crate::ports::store::DecisionRecord;
@@ -60,7 +63,7 @@ pub fn record(
 ) -> Result<DecisionRecord, serde_json::Error> {
     let inputs_json = serde_json::to_string(inputs)?;
     let (from, to) = match planned.plan.action {
-        Action::Hold(_) => (inputs.snapshot.current, inputs.snapshot.current),
+        Action::Hold(_) | Action::Resize(_) => (inputs.snapshot.current, inputs.snapshot.current),
         Action::Scale { from, to } => (Some(from), Some(to)),
     };
     Ok(DecisionRecord {
@@ -117,5 +120,17 @@ pub(crate) fn gist(planned: &Planned) -> String {
     let limits: Vec<_> = planned.report.bounds.iter().map(|bound| &bound.limit).collect();
     let blind: Vec<bool> =
         planned.report.seen.iter().map(|seen| matches!(seen.sight, tenantry_domain::plan::Sight::Value(_))).collect();
-    format!("{:?} {:?} {limits:?} {blind:?}", planned.plan.action, planned.report.wanted)
+    let action = match &planned.plan.action {
+        // Which pods come first is no news.
+        Action::Resize(pods) => {
+            let to: BTreeSet<String> = pods.iter().flat_map(|pod| &pod.containers).map(to).collect();
+            format!("Resize {to:?}")
+        }
+        other => format!("{other:?}"),
+    };
+    format!("{action} {:?} {limits:?} {blind:?} {:?}", planned.report.wanted, planned.report.vertical)
+}
+
+fn to(resize: &ContainerResize) -> String {
+    format!("{} {:?}", resize.container, resize.to)
 }

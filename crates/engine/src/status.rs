@@ -6,7 +6,8 @@ use tenantry_domain::plan::{Action, Hold, Planned, Sight};
 use tenantry_domain::snapshot::Snapshot;
 use tenantry_domain::spec::{Strategy, Target, WorkloadSpec};
 use tenantry_domain::time::Timestamp;
-use tenantry_domain::unit::{Bounds, MicroUsd, Milli, Replicas, Span};
+use tenantry_domain::unit::{Bounds, MicroUsd, Milli, PerMille, Replicas, Span};
+use tenantry_domain::vertical::{Resource, ResourceAdvice, Standing, VerticalMode};
 use tenantry_planner::demand::told;
 use tenantry_workflow::vigil::Vigil;
 
@@ -70,6 +71,49 @@ pub struct WorkloadStatus {
     /// Why its object cannot be read, when it cannot.
     #[serde(default)]
     pub unreadable: Option<String>,
+    /// When requests of its containers are changed.
+    #[serde(default)]
+    pub vertical_mode: VerticalMode,
+    /// What its containers request and should.
+    #[serde(default)]
+    pub vertical: Vec<ContainerStatus>,
+    /// Why the use of its containers cannot be seen, when it cannot.
+    #[serde(default)]
+    pub unmeasured: Option<String>,
+}
+
+/// A container over all pods as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerStatus {
+    /// Its name.
+    pub name: String,
+    /// How much history the recommendation rests on.
+    pub history: Span,
+    /// From 0, nothing known, towards 1.
+    pub confidence: PerMille,
+    /// Cpu and memory, as far as they are measured.
+    pub resources: Vec<ResourceStatus>,
+}
+
+/// A resource of a container as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceStatus {
+    /// Which.
+    pub resource: Resource,
+    /// The least that a pod requests; none when none names a request.
+    pub request_min: Option<Milli>,
+    /// The most that a pod requests.
+    pub request_max: Option<Milli>,
+    /// What is recommended, inside the limits that are declared.
+    pub target: Milli,
+    /// What the recommendation rests on.
+    pub advice: ResourceAdvice,
+    /// How the request stands to it.
+    pub standing: Standing,
+    /// What all pods together would request less; negative when it is more.
+    pub saving: Milli,
+    /// What that comes to in a month of 730 hours, where a price is declared.
+    pub month: Option<MicroUsd>,
 }
 
 impl WorkloadStatus {
@@ -83,6 +127,7 @@ impl WorkloadStatus {
         let (decided, hold) = match &planned.plan.action {
             Action::Hold(why) => (snapshot.current, Some(why.clone())),
             Action::Scale { to, .. } => (Some(*to), None),
+            Action::Resize(_) => (snapshot.current, None),
         };
         let price = spec.spending.map(|spending| spending.replica_hour.0);
         Self {
@@ -102,6 +147,9 @@ impl WorkloadStatus {
             blind_since: vigil.alarmed_since(),
             trouble: None,
             unreadable: None,
+            vertical_mode: spec.vertical.mode,
+            vertical: Vec::new(),
+            unmeasured: None,
         }
     }
 

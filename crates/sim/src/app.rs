@@ -1,9 +1,12 @@
 //! A workload of the simulated cluster: replicas that take time to start, and load that they serve or fail to.
 
+mod vertical;
+
 use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::snapshot::{PodPhase, PodSample, PodState, Readiness};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{MicroUsd, Milli, Replicas, Span};
+use tenantry_domain::vertical::Sizes;
 
 use crate::load::Load;
 use crate::score::Score;
@@ -49,6 +52,9 @@ struct Pod {
     name: String,
     started_at: Timestamp,
     ready_at: Timestamp,
+    sizes: Sizes,
+    /// Rises when its sizes are changed.
+    version: u64,
 }
 
 /// The workload as it runs.
@@ -123,6 +129,8 @@ impl App {
                 name: format!("{}-{:05}", self.spec.name, self.made),
                 started_at: self.now,
                 ready_at: self.now + Span::from_millis(delay),
+                sizes: vertical::requested(self.spec.cores),
+                version: 1,
             });
         }
         // As a ReplicaSet does: those that do not serve yet go first, then the youngest.
@@ -183,7 +191,6 @@ impl App {
     }
 
     pub(crate) fn pods(&self) -> Vec<PodState> {
-        let request = Milli::from_f64(self.spec.cores).unwrap_or_default();
         self.pods
             .iter()
             .map(|pod| {
@@ -195,8 +202,8 @@ impl App {
                     readiness: Some(Readiness { ready, changed_at: if ready { pod.ready_at } else { pod.started_at } }),
                     started_at: Some(pod.started_at),
                     template: None,
-                    cpu_request: Some(request),
-                    memory_request: Some(Milli::units(1 << 30)),
+                    cpu_request: pod.sizes.requests.cpu,
+                    memory_request: pod.sizes.requests.memory,
                 }
             })
             .collect()

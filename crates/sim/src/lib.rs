@@ -19,4 +19,4 @@ pub mod score;
 mod world;
 
 pub use app::{AppSpec, OBJECTIVE, Startup};
-pub use world::{Effect, LATENCY, REQUEST_RATE, World};
+pub use world::{Effect, LATENCY, REQUEST_RATE, Resized, World};

@@ -8,9 +8,10 @@ use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::spec::Pick;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Replicas, Span};
+use tenantry_domain::vertical::PodResize;
 use tenantry_engine::ports::Clock;
 use tenantry_engine::ports::cluster::{
-    Cluster, ClusterError, Lease, LeaseError, ObjectState, PodMetrics, ScaleRequest, Sought,
+    Cluster, ClusterError, Lease, LeaseError, ObjectState, PodMetrics, ResizeRequest, ScaleRequest, Sought,
 };
 use tenantry_engine::ports::metrics::{Answer, Labels, MetricsSource, Sample, Series, SourceError};
 
@@ -40,12 +41,26 @@ pub struct Effect {
     pub epoch: u64,
 }
 
+/// A replica whose requests were changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resized {
+    /// Whose.
+    pub key: WorkloadKey,
+    /// When.
+    pub at: Timestamp,
+    /// What was changed.
+    pub resize: PodResize,
+    /// Who asked.
+    pub epoch: u64,
+}
+
 #[derive(Debug)]
 struct State {
     now: Timestamp,
     apps: BTreeMap<WorkloadKey, App>,
     faults: Faults,
     effects: Vec<Effect>,
+    resizes: Vec<Resized>,
     lease: Option<(String, Timestamp)>,
     epoch: u64,
 }
@@ -63,7 +78,7 @@ impl World {
     #[must_use]
     pub fn new(apps: Vec<AppSpec>, faults: Faults, now: Timestamp, seed: u64) -> Self {
         let apps = apps.into_iter().map(|spec| (spec.key.clone(), App::new(spec, now, seed))).collect();
-        let state = State { now, apps, faults, effects: Vec::new(), lease: None, epoch: 0 };
+        let state = State { now, apps, faults, effects: Vec::new(), resizes: Vec::new(), lease: None, epoch: 0 };
         Self { state: Arc::new(Mutex::new(state)), holder: "one".to_owned(), lease_term: Span::from_secs(15) }
     }
 
@@ -93,6 +108,12 @@ impl World {
     #[must_use]
     pub fn effects(&self) -> Vec<Effect> {
         self.lock().effects.clone()
+    }
+
+    /// Every replica whose requests were changed so far.
+    #[must_use]
+    pub fn resizes(&self) -> Vec<Resized> {
+        self.lock().resizes.clone()
     }
 
     /// Size, serving replicas and load of a workload.
@@ -178,6 +199,7 @@ impl State {
             pods: app.pods(),
             metrics: PodMetrics::Samples { cpu: app.cpu(scraped), memory: Vec::new() },
             foreign_scaler: None,
+            sizes: app.sizes(scraped),
         })
     }
 
@@ -240,6 +262,31 @@ impl State {
     }
 }
 
+impl State {
+    fn resize(&mut self, request: &ResizeRequest) -> Result<(), ClusterError> {
+        let target = format!("Pod {}", request.resize.pod);
+        self.request("resize", &target)?;
+        let lost = self.faults.any(self.now, |fault| *fault == Fault::AnswersLost);
+        let (now, epoch) = (self.now, request.generation.epoch);
+        let Some(app) = self.apps.get_mut(&request.key) else { return Err(ClusterError::NotFound { target }) };
+        let conflict = |target: String, message: String| Err(ClusterError::Conflict { target, message });
+        if epoch < app.epoch {
+            return conflict(target, format!("epoch {} has taken it", app.epoch));
+        }
+        match app.resize_pod(&request.resize) {
+            Err(None) => return Err(ClusterError::NotFound { target }),
+            Err(Some(version)) => return conflict(target, format!("it is at version {version}")),
+            Ok(()) => app.epoch = epoch,
+        }
+        self.resizes.push(Resized { key: request.key.clone(), at: now, resize: request.resize.clone(), epoch });
+        if lost {
+            let message = "the connection was closed before the answer came".to_owned();
+            return Err(ClusterError::Unknown { verb: "resize", target, message });
+        }
+        Ok(())
+    }
+}
+
 impl Clock for World {
     fn now(&self) -> Timestamp {
         let state = self.lock();
@@ -269,6 +316,10 @@ impl Cluster for World {
 
     async fn scale(&self, request: &ScaleRequest) -> Result<(), ClusterError> {
         self.lock().scale(request)
+    }
+
+    async fn resize(&self, request: &ResizeRequest) -> Result<(), ClusterError> {
+        self.lock().resize(request)
     }
 }
 

@@ -62,6 +62,7 @@ fn object(name: &str, pods: &[&str]) -> ObjectState {
         pods: pods.iter().map(pod).collect(),
         metrics: PodMetrics::Missing("not served".into()),
         foreign_scaler: None,
+        sizes: Vec::new(),
     }
 }
 

@@ -3,18 +3,28 @@
 use futures::{StreamExt, stream};
 use tenantry_domain::plan::{Generation, Outcome};
 use tenantry_domain::snapshot::ScaleEvent;
+use tenantry_domain::spec::ScaleTarget;
 use tenantry_domain::time::Timestamp;
+use tenantry_domain::vertical::PodResize;
+use tenantry_planner::vertical::resized;
 use tenantry_workflow::cycle::Event;
 use tenantry_workflow::patience::Ending;
 use tracing::{info, warn};
 
-use super::{Change, Driver};
-use crate::fleet::Unsettled;
+use super::{Change, Driver, What};
+use crate::fleet::{Entry, Unsettled};
 use crate::ports::Retry;
-use crate::ports::cluster::{ClusterError, ScaleRequest};
+use crate::ports::cluster::{ClusterError, ResizeRequest, ScaleRequest};
+use crate::vertical;
 
-/// A change, its answer unless it was too late to send it, and when that came.
-type Answered = (Change, Option<Result<(), ClusterError>>, Timestamp);
+/// A change, the answers to as many of its requests as it was not too late to send, and when the last one came.
+type Answered = (Change, Vec<Result<(), ClusterError>>, Timestamp);
+
+/// What a change asks of the cluster.
+enum Asked {
+    Scale(ScaleRequest),
+    Resize(Vec<ResizeRequest>),
+}
 
 impl Driver {
     /// Writes the recorded changes; none at or after `deadline`.
@@ -24,28 +34,32 @@ impl Driver {
         let fleet = &self.fleet;
         let requests = changes.into_iter().filter_map(|change| {
             let target = fleet.entries.get(&change.key)?.spec.target.clone();
-            let request = ScaleRequest {
-                key: change.key.clone(),
-                target,
-                name: change.object.name.clone(),
-                version: change.object.version.clone(),
-                from: change.from,
-                to: change.to,
-                generation,
-                reason: change.reason.clone(),
-            };
-            Some((change, request))
+            let asked = asked(&change, &target, generation);
+            Some((change, asked))
         });
         let answers: Vec<Answered> = stream::iter(requests)
-            .map(|(change, request)| async move {
-                let answer = if clock.now() < deadline { Some(cluster.scale(&request).await) } else { None };
-                (change, answer, clock.now())
+            .map(|(change, asked)| async move {
+                let mut answers = Vec::new();
+                match asked {
+                    Asked::Scale(request) if clock.now() < deadline => answers.push(cluster.scale(&request).await),
+                    Asked::Scale(_) => {}
+                    // One pod after the other: where one is refused the others most often are.
+                    Asked::Resize(requests) => {
+                        for request in requests {
+                            if clock.now() >= deadline || answers.last().is_some_and(Result::is_err) {
+                                break;
+                            }
+                            answers.push(cluster.resize(&request).await);
+                        }
+                    }
+                }
+                (change, answers, clock.now())
             })
             .buffer_unordered(self.options.concurrency.max(1))
             .collect()
             .await;
-        for (change, answer, at) in answers {
-            self.answered(change, answer, at, generation);
+        for (change, answers, at) in answers {
+            self.answered(change, answers, at, generation);
         }
         Event::Applied
     }
@@ -53,36 +67,30 @@ impl Driver {
     fn answered(
         &mut self,
         change: Change,
-        answer: Option<Result<(), ClusterError>>,
+        mut answers: Vec<Result<(), ClusterError>>,
         at: Timestamp,
         generation: Generation,
     ) {
-        let Change { key, record, from, to, reason, .. } = change;
+        let Change { key, record, what, reason, .. } = change;
         let Some(entry) = self.fleet.entries.get_mut(&key) else { return };
-        let event = ScaleEvent { at, from, to };
-        let outcome = match answer {
-            None => Outcome::Refused("the lease ran out before it was sent".to_owned()),
-            Some(Ok(())) => {
-                info!(%key, %from, %to, %generation, reason, "scaled");
-                entry.memory.events.push(event);
-                entry.last_size = Some(to);
-                entry.patience.learn(at, Ending::Accepted);
-                Outcome::Applied
-            }
-            Some(Err(error)) => {
-                warn!(%key, %from, %to, %generation, %error, "not scaled");
-                let ending = match error.retry() {
-                    Retry::AfterChange => Ending::Overtaken,
-                    Retry::Later | Retry::Never => Ending::Failed,
-                };
-                entry.patience.learn(at, ending);
-                let said = format!("{error} ({})", error.code());
-                if matches!(error, ClusterError::Unknown { .. }) {
-                    entry.unsettled = Some(Unsettled { record, event, generation });
-                    Outcome::Unknown(said)
-                } else {
-                    Outcome::Refused(said)
+        let outcome = match what {
+            What::Scale { from, to } => {
+                let event = ScaleEvent { at, from, to };
+                let outcome = scaled(entry, record, event, answers.pop(), generation);
+                match &outcome {
+                    Outcome::Applied => info!(%key, %from, %to, %generation, reason, "scaled"),
+                    other => warn!(%key, %from, %to, %generation, outcome = ?other, "not scaled"),
                 }
+                outcome
+            }
+            What::Resize(pods) => {
+                let changed = resized(&pods);
+                let outcome = vertical::answered(entry, record, pods, &answers, at);
+                match &outcome {
+                    Outcome::Applied => info!(%key, %generation, changed, "resized"),
+                    other => warn!(%key, %generation, changed, outcome = ?other, "not resized"),
+                }
+                outcome
             }
         };
         if let Some(status) = &mut entry.status {
@@ -91,7 +99,7 @@ impl Driver {
                 _ => None,
             };
             if outcome == Outcome::Applied {
-                status.current = Some(to);
+                status.current = entry.last_size;
             }
             entry.status_is_new = true;
         }
@@ -116,6 +124,64 @@ impl Driver {
         match self.ports.store.settle(&self.outcomes).await {
             Ok(()) => self.outcomes.clear(),
             Err(error) => self.trouble(format!("{error}; outcomes are recorded later")),
+        }
+    }
+}
+
+fn asked(change: &Change, target: &ScaleTarget, generation: Generation) -> Asked {
+    let (key, target) = (change.key.clone(), target.clone());
+    match &change.what {
+        What::Scale { from, to } => Asked::Scale(ScaleRequest {
+            key,
+            target,
+            name: change.object.name.clone(),
+            version: change.object.version.clone(),
+            from: *from,
+            to: *to,
+            generation,
+            reason: change.reason.clone(),
+        }),
+        What::Resize(pods) => {
+            let one = |resize: &PodResize| ResizeRequest {
+                key: key.clone(),
+                target: target.clone(),
+                resize: resize.clone(),
+                generation,
+            };
+            Asked::Resize(pods.iter().map(one).collect())
+        }
+    }
+}
+
+/// Learns what became of a size; no answer when it was too late to ask.
+fn scaled(
+    entry: &mut Entry,
+    record: u64,
+    event: ScaleEvent,
+    answer: Option<Result<(), ClusterError>>,
+    generation: Generation,
+) -> Outcome {
+    match answer {
+        None => Outcome::Refused("the lease ran out before it was sent".to_owned()),
+        Some(Ok(())) => {
+            entry.memory.events.push(event);
+            entry.last_size = Some(event.to);
+            entry.patience.learn(event.at, Ending::Accepted);
+            Outcome::Applied
+        }
+        Some(Err(error)) => {
+            let ending = match error.retry() {
+                Retry::AfterChange => Ending::Overtaken,
+                Retry::Later | Retry::Never => Ending::Failed,
+            };
+            entry.patience.learn(event.at, ending);
+            let said = format!("{error} ({})", error.code());
+            if matches!(error, ClusterError::Unknown { .. }) {
+                entry.unsettled = Some(Unsettled { record, event, generation });
+                Outcome::Unknown(said)
+            } else {
+                Outcome::Refused(said)
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::StreamExt;
 use futures::stream;
 use tenantry_domain::id::WorkloadKey;
-use tenantry_domain::plan::{Action, Generation, Outcome};
+use tenantry_domain::plan::{Action, Generation, Outcome, Plan, Planned};
 use tenantry_domain::snapshot::ScaleEvent;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Replicas, Span};
@@ -13,13 +13,13 @@ use tenantry_workflow::cycle::Event;
 use tenantry_workflow::vigil::Alert;
 use tracing::{debug, info, warn};
 
-use super::{Change, Driver};
+use super::{Change, Driver, What};
 use crate::collect::{Fetched, Index, Users, queries};
 use crate::decide::{Decided, Round, decide};
 use crate::fleet::Unsettled;
 use crate::ports::cluster::{ClusterError, ObjectState, Sought};
 use crate::ports::store::{DecisionFilter, DecisionRecord};
-use crate::record::{Inputs, gist, record};
+use crate::record::{Inputs, gist, read, record};
 use crate::rivals::{Reach, rivals};
 use crate::scope::Scope;
 
@@ -90,8 +90,8 @@ impl Driver {
     }
 
     async fn warm_up(&mut self) {
-        use crate::fleet::{ARENA, DEMAND, MEMORY, MODEL};
-        for part in [MEMORY, MODEL, ARENA, DEMAND, crate::status::STATUS] {
+        use crate::fleet::{ARENA, DEMAND, MEMORY, MODEL, USAGE};
+        for part in [MEMORY, MODEL, ARENA, DEMAND, USAGE, crate::status::STATUS] {
             match self.ports.store.kept(&Scope::platform(), part).await {
                 Ok(kept) => {
                     self.upkeep.drop_later(self.fleet.strangers(&kept));
@@ -115,6 +115,15 @@ impl Driver {
         for decision in decisions.into_iter().rev() {
             let (Some(from), Some(to)) = (decision.from, decision.to) else { continue };
             let Some(entry) = self.fleet.entries.get_mut(&decision.key) else { continue };
+            if from == to {
+                // Pods were resized.
+                if matches!(decision.outcome, Outcome::Pending | Outcome::Unknown(_))
+                    && let Ok((_, Planned { plan: Plan { action: Action::Resize(pods), .. }, .. })) = read(&decision)
+                {
+                    entry.unsettled_resize = Some((decision.id, pods));
+                }
+                continue;
+            }
             let event = ScaleEvent { at: decision.at, from, to };
             let known = entry.memory.events.iter().any(|known| known.at == event.at);
             match decision.outcome {
@@ -181,7 +190,7 @@ impl Driver {
             let size = match decided.planned.plan.action {
                 // A quota is shared with what is still running until a smaller size was accepted.
                 Action::Scale { from, to } => from.max(to),
-                Action::Hold(_) => entry.last_size.unwrap_or_default(),
+                Action::Hold(_) | Action::Resize(_) => entry.last_size.unwrap_or_default(),
             };
             *total += size.as_i64();
             alert(key, &decided);
@@ -238,7 +247,7 @@ fn news(
 ) -> Option<String> {
     let what = gist(&decided.planned);
     let old = before.is_some_and(|(last, at)| *last == what && now.since(*at) < repeat);
-    let changes = acts && matches!(decided.planned.plan.action, Action::Scale { .. });
+    let changes = acts && !matches!(decided.planned.plan.action, Action::Hold(_));
     (changes || !old).then_some(what)
 }
 
@@ -261,7 +270,8 @@ impl Batch {
     ) {
         let Decided { snapshot, planned, .. } = decided;
         let change = match (&planned.plan.action, object) {
-            (Action::Scale { from, to }, Some(object)) => Some((*from, *to, object.clone())),
+            (Action::Scale { from, to }, Some(object)) => Some((What::Scale { from: *from, to: *to }, object.clone())),
+            (Action::Resize(pods), Some(object)) => Some((What::Resize(pods.clone()), object.clone())),
             _ => None,
         };
         let outcome = match (&change, acts) {
@@ -278,9 +288,9 @@ impl Batch {
                 return;
             }
         };
-        if let Some((from, to, object)) = change.filter(|_| acts) {
+        if let Some((what, object)) = change.filter(|_| acts) {
             let key = planned.plan.key;
-            self.changes.push((self.records.len(), Change { key, object, record: 0, from, to, reason }));
+            self.changes.push((self.records.len(), Change { key, object, record: 0, what, reason }));
         }
         self.records.push(record);
     }

@@ -6,6 +6,7 @@ use tenantry_domain::plan::Generation;
 use tenantry_domain::snapshot::{PodSample, PodState};
 use tenantry_domain::spec::ScaleTarget;
 use tenantry_domain::unit::Replicas;
+use tenantry_domain::vertical::{PodResize, PodSizes};
 use thiserror::Error;
 
 use super::Retry;
@@ -41,6 +42,8 @@ pub struct ObjectState {
     pub metrics: PodMetrics,
     /// Another autoscaler that points at it, as `HorizontalPodAutoscaler web`.
     pub foreign_scaler: Option<String>,
+    /// What its pods' containers request and use.
+    pub sizes: Vec<PodSizes>,
 }
 
 /// A change of size to perform.
@@ -62,6 +65,19 @@ pub struct ScaleRequest {
     pub generation: Generation,
     /// One line of why, for the cluster's own events.
     pub reason: String,
+}
+
+/// A change of what a pod's containers request, in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResizeRequest {
+    /// Whose.
+    pub key: WorkloadKey,
+    /// The object that the pod belongs to.
+    pub target: ScaleTarget,
+    /// The pod and its change.
+    pub resize: PodResize,
+    /// Who asks: an older generation is refused by the cluster itself.
+    pub generation: Generation,
 }
 
 /// Why a cluster did not do or say what was asked.
@@ -170,6 +186,12 @@ pub trait Cluster: Send + Sync {
     /// # Errors
     /// [`ClusterError`]; after [`ClusterError::Unknown`] the change may or may not have been made.
     async fn scale(&self, request: &ScaleRequest) -> Result<(), ClusterError>;
+
+    /// Changes what a pod's containers request, without restarting it. Doing it twice is doing it once.
+    ///
+    /// # Errors
+    /// As [`Cluster::scale`].
+    async fn resize(&self, request: &ResizeRequest) -> Result<(), ClusterError>;
 }
 
 /// Why a lease was not had.

@@ -113,7 +113,7 @@ impl DecisionRecord {
     /// Whether it asked for a change.
     #[must_use]
     pub fn changes(&self) -> bool {
-        self.from != self.to
+        self.from != self.to || self.outcome != Outcome::Held
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn verdicts<'a>(snapshot: &'a Snapshot, verdicts: &'a [Verdict]) -> i
             "{} {resource} {} where {} is recommended ({} to {}, after {} of history{}): {}",
             verdict.container,
             requested(sight, verdict),
-            resource.show(one.target),
+            resource.show(verdict.target),
             resource.show(one.lower),
             resource.show(one.upper),
             advice.history,

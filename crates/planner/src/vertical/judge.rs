@@ -39,8 +39,9 @@ pub struct Judged {
 /// Holds what pods request against what is recommended. Never fails: what it cannot tell it leaves and names.
 #[must_use]
 pub fn judge(spec: &WorkloadSpec, now: Timestamp, states: &[PodState], sight: &VerticalSight) -> Judged {
+    let states = states.iter().map(|state| (state.name.as_str(), state)).collect();
     let court = Court { spec, now, states };
-    let mut verdicts: BTreeMap<(&str, Resource), Standing> = BTreeMap::new();
+    let mut verdicts: BTreeMap<(&str, Resource), (Milli, Standing)> = BTreeMap::new();
     let mut wanted: Vec<Wanted<'_>> = Vec::new();
     for pod in &sight.pods {
         let Some(state) = court.runs(pod) else { continue };
@@ -58,7 +59,9 @@ pub fn judge(spec: &WorkloadSpec, now: Timestamp, states: &[PodState], sight: &V
                     urgency = urgency.max(needs(from, target));
                     set(&mut to, resource, target);
                 }
-                keep(verdicts.entry((&advice.container, resource)).or_insert(Standing::Right), standing);
+                let known = verdicts.entry((&advice.container, resource)).or_insert((target, Standing::Right));
+                known.0 = known.0.max(target);
+                keep(&mut known.1, standing);
             }
             if to != container.sizes {
                 containers.push(ContainerResize { container: container.name.clone(), from: container.sizes, to });
@@ -72,11 +75,11 @@ pub fn judge(spec: &WorkloadSpec, now: Timestamp, states: &[PodState], sight: &V
     let pending = sight.pods.iter().filter(|pod| court.runs(pod).is_some()).filter_map(|pod| pod.pending.as_deref());
     let resizes = in_turn(wanted, sight.pods.len(), pending.collect());
     let held = sight.pods.iter().find_map(|pod| pod.pending.clone());
-    let verdicts = verdicts.into_iter().map(|((container, resource), standing)| {
+    let verdicts = verdicts.into_iter().map(|((container, resource), (target, standing))| {
         let changes = |resize: &PodResize| resize.containers.iter().any(|one| one.container == container);
         let waits = standing == Standing::Changes && !resizes.iter().any(changes);
         let standing = if waits { Standing::InTurn(held.clone()) } else { standing };
-        Verdict { container: container.to_owned(), resource, standing }
+        Verdict { container: container.to_owned(), resource, target, standing }
     });
     let verdicts = verdicts.collect();
     Judged { resizes, verdicts }
@@ -149,14 +152,14 @@ fn keep(known: &mut Standing, found: Standing) {
 struct Court<'a> {
     spec: &'a WorkloadSpec,
     now: Timestamp,
-    states: &'a [PodState],
+    states: BTreeMap<&'a str, &'a PodState>,
 }
 
 impl<'a> Court<'a> {
     /// The pod's state, if it runs and stays.
     fn runs(&self, pod: &PodSizes) -> Option<&'a PodState> {
-        let runs = |state: &&PodState| state.name == pod.pod && !state.deleted && state.phase == PodPhase::Running;
-        self.states.iter().find(runs)
+        let runs = |state: &&PodState| !state.deleted && state.phase == PodPhase::Running;
+        self.states.get(pod.pod.as_str()).copied().filter(runs)
     }
 
     /// How one resource of a container in a pod stands to what it should be.

@@ -6,3 +6,4 @@ mod demand;
 mod house;
 mod laws;
 mod scenarios;
+mod vertical;

@@ -93,7 +93,7 @@ pub(crate) fn decision(key: WorkloadKey, millis: i64, from: u32, to: u32) -> Dec
         inputs_digest: "0f".repeat(32),
         inputs: "{\"spec\":{}}".to_owned(),
         planned: "{\"plan\":{}}".to_owned(),
-        outcome: Outcome::Pending,
+        outcome: if from == to { Outcome::Held } else { Outcome::Pending },
     }
 }
 
