@@ -12,7 +12,9 @@ use kube::core::SelectorExt as _;
 use kube::runtime::watcher;
 use tenantry_domain::snapshot::PodState;
 use tenantry_domain::spec::{Pick, ScaleTarget};
-use tenantry_engine::ports::cluster::{Cluster, ClusterError, ObjectState, PodMetrics, ScaleRequest, Sought};
+use tenantry_engine::ports::cluster::{
+    Cluster, ClusterError, ObjectState, PodMetrics, ResizeRequest, ScaleRequest, Sought,
+};
 use tokio::sync::Mutex;
 
 use crate::connect::Connection;
@@ -256,8 +258,14 @@ impl Picture {
     }
 
     fn state(&self, target: &ScaleTarget, sized: Sized, own: &[Arc<Pod>], usage: &Usage) -> ObjectState {
-        let mut pods: Vec<PodState> = own.iter().map(|pod| pods::state(pod)).collect();
-        pods.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut own: Vec<&Arc<Pod>> = own.iter().collect();
+        own.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        let pods: Vec<PodState> = own.iter().map(|pod| pods::state(pod)).collect();
+        let used = |pod: &Pod| {
+            let name = pod.metadata.name.clone().unwrap_or_default();
+            usage.as_ref().ok()?.get(&(target.namespace.clone(), name))
+        };
+        let sizes = own.iter().map(|pod| pods::sizes(pod, used(pod))).collect();
         let metrics = match usage {
             Err(why) => PodMetrics::Missing(why.clone()),
             Ok(usage) => {
@@ -278,6 +286,7 @@ impl Picture {
             pods,
             metrics,
             foreign_scaler: scaler.cloned(),
+            sizes,
         }
     }
 }
@@ -309,6 +318,10 @@ impl Cluster for KubernetesCluster {
 
     async fn scale(&self, request: &ScaleRequest) -> Result<(), ClusterError> {
         self.scaler.scale(request).await
+    }
+
+    async fn resize(&self, request: &ResizeRequest) -> Result<(), ClusterError> {
+        self.scaler.resize(request).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! Setting sizes, fenced by the API server itself.
 
+mod resize;
+
 use std::sync::Arc;
 
 use k8s_openapi::api::autoscaling::v1::Scale;
@@ -38,7 +40,7 @@ pub(crate) struct Read {
     pub(crate) selector: Option<Selector>,
 }
 
-/// Reads and writes scale subresources.
+/// Reads and writes scale subresources, and pods' resize subresource.
 pub(crate) struct Scaler {
     connection: Connection,
     kinds: Arc<Kinds>,
@@ -117,7 +119,7 @@ impl Scaler {
             Err(Error::Api(status)) if is_owned(&status) => match overtaken(&status, request.generation.epoch) {
                 Some(message) => return Err(ClusterError::Conflict { target, message }),
                 None => {
-                    self.check_lease(request).await?;
+                    self.check_lease(request.generation.epoch, &target).await?;
                     self.apply(api, request, version, true).await
                 }
             },
@@ -143,7 +145,7 @@ impl Scaler {
             },
             "spec": { "replicas": request.to.get() },
         });
-        let mut params = PatchParams::apply(&manager(request));
+        let mut params = PatchParams::apply(&manager(request.generation.epoch));
         params.force = force;
         self.in_time(api.patch_scale(&request.name, &params, &Patch::Apply(&patch))).await
     }
@@ -164,13 +166,13 @@ impl Scaler {
             return Err(ClusterError::Conflict { target, message: format!("epoch {newest} is in charge of it") });
         }
         if newest.is_none() {
-            self.check_lease(request).await?;
+            self.check_lease(request.generation.epoch, &target).await?;
         }
         if found.metadata.resource_version.as_deref() != Some(version) {
             return Ok(Attempt::Changed("it has another version by now".to_owned()));
         }
         let patch = json!({ "metadata": { "resourceVersion": version }, "spec": { "replicas": request.to.get() } });
-        let params = PatchParams { field_manager: Some(manager(request)), ..PatchParams::default() };
+        let params = PatchParams { field_manager: Some(manager(request.generation.epoch)), ..PatchParams::default() };
         let patch = Patch::Merge(&patch);
         let asked = api.patch_scale(&request.name, &params, &patch);
         attempted(self.in_time(asked).await, &target)
@@ -178,15 +180,15 @@ impl Scaler {
 
     /// An object without an epoch's mark does not say that a request's epoch is over; the lease does. A holder that comes
     /// after this question has not written yet, and will be refused at the version that this request is about to end.
-    async fn check_lease(&self, request: &ScaleRequest) -> Result<(), ClusterError> {
+    async fn check_lease(&self, epoch: u64, target: &str) -> Result<(), ClusterError> {
         let Some(fence) = &self.fence else { return Ok(()) };
-        let target = request.target.to_string();
         match fence.epoch().await {
-            Ok(Some(newest)) if newest > request.generation.epoch => {
-                Err(ClusterError::Conflict { target, message: format!("epoch {newest} is in charge") })
+            Ok(Some(newest)) if newest > epoch => {
+                let (target, message) = (target.to_owned(), format!("epoch {newest} is in charge"));
+                Err(ClusterError::Conflict { target, message })
             }
             Ok(_) => Ok(()),
-            Err(error) => Err(failure("read the lease of", &target, &error)),
+            Err(error) => Err(failure("read the lease of", target, &error)),
         }
     }
 
@@ -207,8 +209,8 @@ impl Scaler {
     }
 }
 
-fn manager(request: &ScaleRequest) -> String {
-    format!("{MANAGER}{}", request.generation.epoch)
+fn manager(epoch: u64) -> String {
+    format!("{MANAGER}{epoch}")
 }
 
 fn epoch_of(manager: &str) -> Option<u64> {

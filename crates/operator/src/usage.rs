@@ -10,6 +10,7 @@ use tenantry_domain::quantity;
 use tenantry_domain::snapshot::PodSample;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Milli, Span};
+use tenantry_domain::vertical::Resources;
 use tokio::sync::Mutex;
 
 use crate::pods;
@@ -40,6 +41,8 @@ struct Metadata {
 
 #[derive(Debug, Deserialize)]
 struct ContainerUsage {
+    #[serde(default)]
+    name: String,
     usage: BTreeMap<String, String>,
 }
 
@@ -48,6 +51,10 @@ struct ContainerUsage {
 pub(crate) struct Used {
     pub(crate) cpu: Option<PodSample>,
     pub(crate) memory: Option<PodSample>,
+    /// When it was measured.
+    pub(crate) at: Timestamp,
+    /// Each container's own part, by name.
+    pub(crate) containers: BTreeMap<String, Resources>,
 }
 
 /// Usage by namespace and pod, or why there is none.
@@ -102,7 +109,12 @@ fn used(item: &PodMetricsItem) -> ((String, String), Used) {
     let at = pods::instant(item.timestamp);
     let sample = |value: i64| sample(&item.metadata.name, value, at, &item.window);
     let key = (item.metadata.namespace.clone(), item.metadata.name.clone());
-    (key, Used { cpu: sum("cpu").map(sample), memory: sum("memory").map(sample) })
+    let own = |container: &ContainerUsage| {
+        let value = |resource: &str| quantity::parse(container.usage.get(resource)?);
+        (container.name.clone(), Resources { cpu: value("cpu"), memory: value("memory") })
+    };
+    let containers = item.containers.iter().map(own).collect();
+    (key, Used { cpu: sum("cpu").map(sample), memory: sum("memory").map(sample), at, containers })
 }
 
 fn sample(pod: &str, value: i64, at: Timestamp, window: &str) -> PodSample {
@@ -138,6 +150,7 @@ mod tests {
         let cpu = used.cpu.unwrap();
         assert_eq!((cpu.value, cpu.window), (Milli(12), Span::from_millis(15_057)));
         assert_eq!(used.memory.unwrap().value, Milli(3 * 1_048_576 * 1000));
+        assert_eq!(used.containers["b"], Resources { cpu: Some(Milli(10)), memory: Some(Milli(2 * 1_048_576 * 1000)) });
         assert_eq!(window_of("1m0s"), Span::from_secs(60));
     }
 }

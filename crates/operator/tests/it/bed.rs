@@ -14,7 +14,8 @@ use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::plan::Generation;
 use tenantry_domain::spec::{Pick, ScaleTarget};
 use tenantry_domain::unit::Replicas;
-use tenantry_engine::ports::cluster::{Cluster as _, ClusterError, ObjectState, ScaleRequest, Sought};
+use tenantry_domain::vertical::{ContainerResize, PodResize, PodSizes, Sizes};
+use tenantry_engine::ports::cluster::{Cluster as _, ClusterError, ObjectState, ResizeRequest, ScaleRequest, Sought};
 use tenantry_operator::{Connection, KubernetesCluster, Options};
 
 pub(crate) struct Bed {
@@ -104,6 +105,18 @@ impl Bed {
         };
         let key = WorkloadKey { tenant: TenantId::new("acme").unwrap(), workload: WorkloadName::new("web").unwrap() };
         Sought { key, target }
+    }
+
+    /// A change of a pod's first container.
+    pub(crate) fn resize(&self, pod: &PodSizes, epoch: u64, change: impl Fn(&mut Sizes)) -> ResizeRequest {
+        let Sought { key, target } = self.sought(Pick::Name("web".into()));
+        let container = &pod.containers[0];
+        let mut to = container.sizes;
+        change(&mut to);
+        let change = ContainerResize { container: container.name.clone(), from: container.sizes, to };
+        let (pod, version) = (pod.pod.clone(), pod.version.clone());
+        let resize = PodResize { pod, version, containers: vec![change] };
+        ResizeRequest { key, target, resize, generation: Generation { epoch, cycle: 1 } }
     }
 
     pub(crate) fn request(&self, state: &ObjectState, to: u32, epoch: u64) -> ScaleRequest {

@@ -7,5 +7,6 @@ mod kinds;
 mod lease;
 mod outage;
 mod proxy;
+mod resize;
 mod rights;
 mod usage;

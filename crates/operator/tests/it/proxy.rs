@@ -27,6 +27,8 @@ pub(crate) struct Faults {
     pub(crate) down: AtomicBool,
     /// Whether there is no metrics API.
     pub(crate) unmeasured: AtomicBool,
+    /// Whether pods cannot be resized, as before Kubernetes 1.33.
+    pub(crate) unresizable: AtomicBool,
     /// Watches to be told that their version is too old.
     pub(crate) gone: AtomicU32,
 }
@@ -64,6 +66,9 @@ async fn answer(client: Client, faults: Arc<Faults>, request: Request<Incoming>)
         return Ok(said(200, format!("{}\n", json!({ "type": "ERROR", "object": status(410, "Expired") }))));
     }
     if faults.unmeasured.load(Ordering::SeqCst) && request.uri().path().starts_with("/apis/metrics.k8s.io") {
+        return Ok(said(404, status(404, "NotFound").to_string()));
+    }
+    if faults.unresizable.load(Ordering::SeqCst) && request.uri().path().ends_with("/resize") {
         return Ok(said(404, status(404, "NotFound").to_string()));
     }
     let (mut parts, body) = request.into_parts();

@@ -12,16 +12,20 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use tenantry_domain::spec::Pick;
-use tenantry_engine::ports::cluster::{Cluster as _, Lease as _};
+use tenantry_domain::unit::Milli;
+use tenantry_engine::ports::cluster::{Cluster as _, ClusterError, Lease as _};
 use tenantry_operator::{Connection, KubernetesCluster, KubernetesLease, Options, permissions};
 
 use crate::bed::{Bed, bed, settled};
 
 const SHIPPED: &str = include_str!("../../../../deploy/kubernetes/rbac.yaml");
 
-/// Applies the shipped file as an operator would.
-async fn install(bed: &Bed) {
-    for text in SHIPPED.split("\n---\n") {
+/// What is shipped for those who let requests be changed.
+const RESIZE: &str = include_str!("../../../../deploy/kubernetes/rbac-resize.yaml");
+
+/// Applies a shipped file as an operator would.
+async fn install(bed: &Bed, file: &str) {
+    for text in file.split("\n---\n") {
         let object: Value = serde_saphyr::from_str(text).unwrap();
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         let patch = Patch::Apply(&object);
@@ -73,7 +77,7 @@ fn is_forbidden<T: std::fmt::Debug>(answer: Result<T, kube::Error>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shipped_role_is_enough_and_no_more() {
     let Some(bed) = bed("rights").await else { return };
-    install(&bed).await;
+    install(&bed, SHIPPED).await;
     bed.deploy("web", 2, &[]).await;
     let (_folder, connection, client) = as_tenantry(&bed).await;
 
@@ -103,6 +107,19 @@ async fn the_shipped_role_is_enough_and_no_more() {
     let own = all_rights(&client, "tenantry").await;
     let more: Vec<&str> = own.lines().filter(|line| !RIGHTS.contains(line)).collect();
     assert_eq!(more, ["coordination.k8s.io/leases: create get update"]);
+
+    // Requests are changed by those alone whom the second file lets.
+    let pod = state.sizes[0].clone();
+    let resize = bed.resize(&pod, epoch, |to| to.requests.cpu = Some(Milli(150)));
+    let refused = cluster.resize(&resize).await;
+    assert!(matches!(refused, Err(ClusterError::Forbidden { .. })), "{refused:?}");
+    install(&bed, RESIZE).await;
+    let with_it = all_rights(&client, &bed.namespace).await;
+    let more: Vec<&str> = with_it.lines().filter(|line| !RIGHTS.contains(line)).collect();
+    assert_eq!(more, ["pods/resize: get patch"]);
+    cluster.resize(&resize).await.unwrap();
+    let bindings: Api<ClusterRoleBinding> = Api::all(bed.client.clone());
+    bindings.delete("tenantry-resize", &DeleteParams::default()).await.unwrap();
     bed.end().await;
 }
 
