@@ -2,7 +2,7 @@
 
 use clap::builder::TypedValueParser as _;
 use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
-use tenantry_domain::id::{TenantId, WorkloadKey};
+use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::unit::Span;
 
 use crate::commands::{backtest, config, demo, forecast, simulate, up};
@@ -86,6 +86,16 @@ pub(crate) enum Command {
   tenantry explain acme/api --changes    the last that changed something
   tenantry explain acme/api -o json      with inputs, to be replayed")]
     Explain(Explain),
+    /// Say what containers should request, how sure that is, what it saves, and whether it is applied
+    #[command(after_help = "Examples:
+  tenantry recommend                               all workloads
+  tenantry recommend acme --workload api           one of them
+  tenantry recommend acme -o json | jq '.recommendations[] | select(.saving > 0)'
+
+Recommendations rest on what containers use (metrics.k8s.io), kills for want of memory, and cpu that was cut off at its
+limit. They are applied by `autoscaling.vertical.mode` of a document: off (the default), initial or in_place. Savings are
+in dollars where `budget.core_hour_usd` and `budget.gib_hour_usd` are declared.")]
+    Recommend(Recommend),
     /// Say whether everything is healthy, what is wrong and what to do
     #[command(after_help = "Examples:
   tenantry status
@@ -217,6 +227,16 @@ pub(crate) struct Explain {
     /// Only those that asked for a change
     #[arg(long)]
     pub(crate) changes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Recommend {
+    /// Only of this tenant
+    #[arg(value_name = "TENANT")]
+    pub(crate) tenant: Option<TenantId>,
+    /// Only this workload of the tenant
+    #[arg(long, value_name = "NAME", requires = "tenant")]
+    pub(crate) workload: Option<WorkloadName>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod forecast;
 mod get;
 mod intervene;
+mod recommend;
 mod recorded;
 pub(crate) mod simulate;
 mod status;
@@ -39,6 +40,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::run(&common, command).await,
         Command::Get(command) => get::run(&common, command).await,
         Command::Explain(command) => explain::run(&common, command).await,
+        Command::Recommend(command) => recommend::run(&common, command).await,
         Command::Status(command) => status::run(&common, command).await,
         Command::Scale(command) => intervene::scale(&common, command).await,
         Command::Pause(command) => intervene::pause(&common, command).await,

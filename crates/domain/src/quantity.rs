@@ -83,7 +83,9 @@ mod tests {
     fn what_is_written_is_read_as_the_same() {
         let written = [(250, "250m"), (2000, "2"), (0, "0")];
         assert!(written.into_iter().all(|(millis, text)| cores(Milli(millis)) == text));
-        for (text, shown) in [("128Mi", "128Mi"), ("1Gi", "1Gi"), ("1500Ki", "1500Ki"), ("1000", "1000"), ("2048Mi", "2Gi")] {
+        for (text, shown) in
+            [("128Mi", "128Mi"), ("1Gi", "1Gi"), ("1500Ki", "1500Ki"), ("1000", "1000"), ("2048Mi", "2Gi")]
+        {
             assert_eq!(bytes(parse(text).unwrap()), shown);
             assert_eq!(parse(shown), parse(text));
         }

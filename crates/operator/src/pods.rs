@@ -207,7 +207,8 @@ mod tests {
         .unwrap();
         trim(&mut pod);
         let used = Resources { cpu: Some(Milli(90)), memory: None };
-        let used = Used { cpu: None, memory: None, at: Timestamp::from_millis(5), containers: [("a".into(), used)].into() };
+        let used =
+            Used { cpu: None, memory: None, at: Timestamp::from_millis(5), containers: [("a".into(), used)].into() };
         let seen = sizes(&pod, Some(&used));
         assert_eq!((seen.version.as_str(), seen.used_at), ("7", Some(Timestamp::from_millis(5))));
         assert_eq!(seen.pending.as_deref(), Some("Deferred: node is full"));

@@ -18,3 +18,4 @@ mod hpa;
 mod listed;
 mod proof;
 mod tenantry;
+mod vertical;

@@ -580,3 +580,65 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn vertical_rules_are_layered_and_leave_alone_what_drives_the_number_of_replicas() {
+    use crate::vertical::{Resource, VerticalMode};
+    let text = "tenant_config:\n  autoscaling:\n    vertical: { mode: in_place, cpu: { max: 2 }, memory: { min: 64Mi } }\n  \
+                budget: { core_hour_usd: 0.04 }\n  workloads:\n    api: {}\n    jobs: { autoscaling: { strategy: fixed, vertical: { mode: off, cpu: { max: 250m } } } }\n";
+    let effective = layers().resolve(&parse(text).unwrap()).unwrap();
+    let [api, jobs] = &effective.workloads()[..] else { panic!("two workloads") };
+    assert_eq!((api.vertical.mode, jobs.vertical.mode), (VerticalMode::InPlace, VerticalMode::Off));
+    assert_eq!((api.vertical.cpu.max, jobs.vertical.cpu.max), (Milli(2000), Milli(250)));
+    assert!(api.vertical.cpu.max_declared && !api.vertical.memory.max_declared);
+    assert_eq!(api.vertical.memory.min, Milli::units(64 << 20));
+    assert_eq!(api.vertical.prices.core_hour.unwrap().0, 40_000);
+    // Cpu at 80 percent of request is the built-in signal.
+    let controlled = |spec: &crate::spec::WorkloadSpec| Resource::ALL.map(|one| spec.vertical.rules(one).controlled);
+    assert_eq!((controlled(api), controlled(jobs)), ([false, true], [true, true]));
+    expect![[r#"
+        acme/api: vertical sizing leaves cpu alone, as the number of replicas follows the percent of it that is requested
+        acme/jobs: strategy fixed without `replicas` keeps the minimum of 1"#]]
+        .assert_eq(&effective.notes().join("\n"));
+    assert_eq!(api.vertical, serde_json::from_str(&serde_json::to_string(&api.vertical).unwrap()).unwrap());
+}
+
+#[test]
+fn one_resource_is_never_driven_both_ways_and_every_fault_has_its_place() {
+    wrong(
+        "tenant_config:\n  autoscaling:\n    metrics: { cpu_threshold: 70 }\n    vertical:\n      mode: auto\n      controlled: [cpu, gpu]\n      cpu: { min: 2x, max: 0 }\n",
+        &expect![[r#"
+            acme.yaml:5:13: autoscaling.vertical.mode: `auto` is not known here; it is one of `off`, `initial`, `in_place`
+             5 |       mode: auto
+               |             ^
+            acme.yaml:6:25: autoscaling.vertical.controlled[1]: `gpu` is not known here; it is one of `cpu`, `memory`
+             6 |       controlled: [cpu, gpu]
+               |                         ^
+               help: did you mean `cpu`?
+            acme.yaml:7:19: autoscaling.vertical.cpu.min: `2x` is no quantity above nothing; write it as `250m`, `2` or `128Mi`
+             7 |       cpu: { min: 2x, max: 0 }
+               |                   ^
+            acme.yaml:7:28: autoscaling.vertical.cpu.max: 0 is out of range: it must be at least 0.001
+             7 |       cpu: { min: 2x, max: 0 }
+               |                            ^"#]],
+    );
+    wrong(
+        "tenant_config:\n  autoscaling:\n    metrics: { cpu_threshold: 70 }\n    vertical:\n      mode: in_place\n      controlled: [cpu]\n      memory: { min: 2Gi, max: 1Gi }\n",
+        &expect![[r#"
+            acme.yaml:6:7: autoscaling.vertical.controlled: cpu cannot be sized both ways: the number of replicas follows the percent of requested cpu, which a changed request changes
+             6 |       controlled: [cpu]
+               |       ^
+               help: leave cpu out of `controlled`, or scale by a signal that is no percent of requested cpu, such as requests per second
+            acme.yaml:7:17: autoscaling.vertical.memory.min: the minimum 2Gi is above the maximum 1Gi
+             7 |       memory: { min: 2Gi, max: 1Gi }
+               |                 ^"#]],
+    );
+    // The built-in signal is cpu at 80 percent of request: known only once all layers are.
+    let text = "tenant_config:\n  autoscaling: { vertical: { mode: initial, controlled: [cpu, memory] } }\n  workloads:\n    api: {}\n    jobs: { autoscaling: { strategy: fixed } }\n";
+    let refused = layers().resolve(&parse(text).unwrap()).unwrap_err();
+    expect![[r#"
+        acme.yaml:2:45: autoscaling.vertical.controlled: cpu cannot be sized both ways: the number of replicas follows the percent of requested cpu, which a changed request changes (workload `api`)
+         2 |   autoscaling: { vertical: { mode: initial, controlled: [cpu, memory] } }
+           |                                             ^
+           help: leave cpu out of `controlled`, or scale by a signal that is no percent of requested cpu, such as requests per second"#]].assert_eq(&refused.to_string());
+}

@@ -81,9 +81,10 @@ impl Scaler {
 fn stands(pod: &Pod, resize: &PodResize) -> Found {
     let containers = pod.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
     let all = |wanted: fn(&tenantry_domain::vertical::ContainerResize) -> &Sizes| {
-        resize.containers.iter().all(|change| {
-            containers.iter().any(|one| one.name == change.container && sizes_of(one) == *wanted(change))
-        })
+        resize
+            .containers
+            .iter()
+            .all(|change| containers.iter().any(|one| one.name == change.container && sizes_of(one) == *wanted(change)))
     };
     if all(|change| &change.to) {
         Found::After

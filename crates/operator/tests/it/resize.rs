@@ -48,7 +48,8 @@ async fn a_pods_requests_are_changed_in_place_and_an_older_epoch_is_refused() {
 
     // A later epoch takes it; the older one has read the newest version and is refused all the same.
     cluster.resize(&bed.resize(&pod, 8, |to| to.requests.cpu = Some(Milli(300)))).await.unwrap();
-    let is = |cores: i64| move |state: &ObjectState| state.sizes[0].containers[0].sizes.requests.cpu == Some(Milli(cores));
+    let is =
+        |cores: i64| move |state: &ObjectState| state.sizes[0].containers[0].sizes.requests.cpu == Some(Milli(cores));
     let state = until(&cluster, &sought, |seen| seen.as_ref().is_ok_and(is(300))).await.unwrap();
     let late = cluster.resize(&bed.resize(&state.sizes[0], 7, |to| to.requests.cpu = Some(Milli(900)))).await;
     assert!(matches!(&late, Err(ClusterError::Conflict { message, .. }) if message.contains("epoch 8")), "{late:?}");

@@ -23,9 +23,8 @@ pub(super) fn lint(spec: &WorkloadSpec, snapshot: &Snapshot, resizes: &[PodResiz
         findings.push(Finding::TooManyPods);
     }
     for resize in resizes {
-        let runs = snapshot.pods.iter().any(|pod| {
-            pod.name == resize.pod && pod.phase == PodPhase::Running && !pod.deleted
-        });
+        let runs =
+            snapshot.pods.iter().any(|pod| pod.name == resize.pod && pod.phase == PodPhase::Running && !pod.deleted);
         let Some(pod) = pods.iter().find(|pod| pod.pod == resize.pod).filter(|_| runs) else {
             findings.push(Finding::WrongStart);
             continue;

@@ -10,8 +10,8 @@ use tenantry_domain::spec::WorkloadSpec;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Milli, Span};
 use tenantry_domain::vertical::{
-    ContainerAdvice, ContainerResize, ContainerState, PodResize, PodSizes, Resource, ResourceAdvice, ResourceRules, Sizes,
-    Standing, Verdict, VerticalMode, VerticalSight,
+    ContainerAdvice, ContainerResize, ContainerState, PodResize, PodSizes, Resource, ResourceAdvice, ResourceRules,
+    Sizes, Standing, Verdict, VerticalMode, VerticalSight,
 };
 
 use super::advice::{DAY, WORTH};
@@ -200,9 +200,8 @@ impl<'a> Court<'a> {
                 Some(_) => {}
             }
         }
-        let forbids = |freeze: &&tenantry_domain::spec::Freeze| {
-            freeze.window.holds(self.now) && !(rises && freeze.allow_up)
-        };
+        let forbids =
+            |freeze: &&tenantry_domain::spec::Freeze| freeze.window.holds(self.now) && !(rises && freeze.allow_up);
         match self.spec.freezes.iter().find(forbids) {
             Some(freeze) => Standing::Frozen(freeze.name.clone()),
             None => Standing::Changes,

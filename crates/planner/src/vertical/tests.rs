@@ -48,7 +48,8 @@ fn learned(every: u64, samples: impl IntoIterator<Item = Resources>) -> (Usage, 
 #[test]
 fn one_sample_gives_the_targets_that_vpa_gives() {
     // VPA's vectors for one sample of cpu; ours are rounded up where VPA twice cuts off.
-    let vectors = [(1, 11), (10, 23), (50, 63), (100, 126), (250, 296), (500, 587), (1000, 1168), (2000, 2406), (4000, 4742)];
+    let vectors =
+        [(1, 11), (10, 23), (50, 63), (100, 126), (250, 296), (500, 587), (1000, 1168), (2000, 2406), (4000, 4742)];
     for (used, target) in vectors {
         let (usage, _) = learned(60, [resources(used, 100)]);
         let found = advice(&usage, Resource::Cpu).target.0;
@@ -128,7 +129,9 @@ fn a_measurement_read_twice_counts_once_and_one_that_cannot_be_not_at_all() {
     let before = usage.clone();
     usage.learn(&[one], NOW + Span::from_secs(1), STALE);
     assert_eq!(usage, before);
-    for (cores, at) in [(-5, NOW), (100, NOW + Span::from_secs(900)), (100, NOW - Span::from_secs(900)), (i64::MAX, NOW)] {
+    for (cores, at) in
+        [(-5, NOW), (100, NOW + Span::from_secs(900)), (100, NOW - Span::from_secs(900)), (i64::MAX, NOW)]
+    {
         let mut usage = Usage::default();
         let used = Resources { cpu: Some(Milli(cores)), memory: None };
         usage.learn(&[using("a", resources(100, 64), used, at)], NOW, STALE);
@@ -324,7 +327,11 @@ fn limits_follow_so_that_nothing_is_throttled_killed_or_refused() {
         pods[0].containers[0].sizes.limits.cpu = limit.map(Milli);
         let (changed, _) = planned(&spec, &snapshot);
         let to = changed[0].1;
-        assert_eq!((to.requests.cpu, to.limits.cpu), (Some(Milli(wanted)), wanted_limit.map(Milli)), "{request} {limit:?}");
+        assert_eq!(
+            (to.requests.cpu, to.limits.cpu),
+            (Some(Milli(wanted)), wanted_limit.map(Milli)),
+            "{request} {limit:?}"
+        );
     }
 }
 
@@ -347,8 +354,11 @@ fn a_vertical_change_is_explained() {
     let snapshot = seen(1, resources(100, 64), resources(90, 60), resources(300, 64));
     let planned = plan(&spec, &snapshot);
     let lines = explain(&spec, &snapshot, &planned, &Outcome::Applied);
-    let about: Vec<&str> =
-        lines.iter().map(String::as_str).filter(|line| line.starts_with("requests") || line.starts_with("did")).collect();
+    let about: Vec<&str> = lines
+        .iter()
+        .map(String::as_str)
+        .filter(|line| line.starts_with("requests") || line.starts_with("did"))
+        .collect();
     expect_test::expect![[r#"
         requests   main cpu 100m where 300m is recommended (225m to 600m, after 3d of history): it changes now
         requests   main memory 64Mi where 64Mi is recommended (48Mi to 128Mi, after 3d of history): a change would save or protect too little
