@@ -294,9 +294,9 @@ mod tests {
         ]);
         let statuses: Vec<WorkloadStatus> = serde_json::from_value(status).unwrap();
         expect_test::expect![[r#"
-            WORKLOAD  CONTAINER  RESOURCE  REQUEST     P50   P90                      RECOMMENDED  BOUNDS      CONFIDENCE      SAVING           MODE  STANDING
-            acme/api  main       cpu       1           100m  260m (at its limit 12%)  300m         120m-700m   0.67 fair (2d)  $40.88 a month   off   not changed: `vertical.mode` is off
-            acme/api  main       memory    64Mi-128Mi  2Mi   2Mi (killed 2x)          256Mi        1Mi-512Mi   0.67 fair (2d)  costs 0.31 GiB   off   not changed: the number of replicas follows the percent of it that is requested
+            WORKLOAD  CONTAINER  RESOURCE  REQUEST     P50   P90                      RECOMMENDED  BOUNDS     CONFIDENCE      SAVING          MODE  STANDING
+            acme/api  main       cpu       1           100m  260m (at its limit 12%)  300m         120m-700m  0.67 fair (2d)  $40.88 a month  off   not changed: `vertical.mode` is off
+            acme/api  main       memory    64Mi-128Mi  2Mi   2Mi (killed 2x)          256Mi        1Mi-512Mi  0.67 fair (2d)  costs 0.31 GiB  off   not changed: the number of replicas follows the percent of it that is requested
 
             together they would save $40.88 a month
 
