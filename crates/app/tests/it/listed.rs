@@ -14,24 +14,29 @@ fn a_workload_is_explained_with_its_own_settings_over_the_tenants() {
         &tenantry,
         "config explain acme --workload api",
         &expect![[r#"
-        FIELD                                                 VALUE                           LAYER        SET IN
-        api_version                                           apps/v1                         built-in
-        autoscaling.behavior.scale_down.stabilization_window  5m                              built-in
-        autoscaling.behavior.scale_down.tolerance             10                              built-in
-        autoscaling.behavior.scale_up.policies                at once to the double, or to 4  built-in
-        autoscaling.behavior.scale_up.tolerance               10                              built-in
-        autoscaling.enabled                                   true                            built-in
-        autoscaling.max_replicas                              9                               tenant acme  tenants/acme.yaml:5
-        autoscaling.metrics.cpu_threshold                     80                              built-in
-        autoscaling.min_replicas                              3                               tier gold    tenants/gold.yaml:2
-        autoscaling.stale_after                               2m                              built-in
-        autoscaling.strategy                                  reactive                        built-in
-        autoscaling.take_over                                 false                           built-in
-        kind                                                  Deployment                      built-in
-        name                                                  web                             tenant acme  tenants/acme.yaml:5
-        namespace                                             acme                            built-in
-        exit 0
-    "#]],
+            FIELD                                                 VALUE                           LAYER        SET IN
+            api_version                                           apps/v1                         built-in
+            autoscaling.behavior.scale_down.stabilization_window  5m                              built-in
+            autoscaling.behavior.scale_down.tolerance             10                              built-in
+            autoscaling.behavior.scale_up.policies                at once to the double, or to 4  built-in
+            autoscaling.behavior.scale_up.tolerance               10                              built-in
+            autoscaling.enabled                                   true                            built-in
+            autoscaling.max_replicas                              9                               tenant acme  tenants/acme.yaml:5
+            autoscaling.metrics.cpu_threshold                     80                              built-in
+            autoscaling.min_replicas                              3                               tier gold    tenants/gold.yaml:2
+            autoscaling.stale_after                               2m                              built-in
+            autoscaling.strategy                                  reactive                        built-in
+            autoscaling.take_over                                 false                           built-in
+            autoscaling.vertical.cpu.max                          4                               built-in
+            autoscaling.vertical.cpu.min                          10m                             built-in
+            autoscaling.vertical.memory.max                       8Gi                             built-in
+            autoscaling.vertical.memory.min                       16Mi                            built-in
+            autoscaling.vertical.mode                             off                             built-in
+            kind                                                  Deployment                      built-in
+            name                                                  web                             tenant acme  tenants/acme.yaml:5
+            namespace                                             acme                            built-in
+            exit 0
+        "#]],
     );
     check(
         &tenantry,

@@ -22,7 +22,7 @@ type Answered = (Change, Vec<Result<(), ClusterError>>, Timestamp);
 
 /// What a change asks of the cluster.
 enum Asked {
-    Scale(ScaleRequest),
+    Scale(Box<ScaleRequest>),
     Resize(Vec<ResizeRequest>),
 }
 
@@ -131,7 +131,7 @@ impl Driver {
 fn asked(change: &Change, target: &ScaleTarget, generation: Generation) -> Asked {
     let (key, target) = (change.key.clone(), target.clone());
     match &change.what {
-        What::Scale { from, to } => Asked::Scale(ScaleRequest {
+        What::Scale { from, to } => Asked::Scale(Box::new(ScaleRequest {
             key,
             target,
             name: change.object.name.clone(),
@@ -140,7 +140,7 @@ fn asked(change: &Change, target: &ScaleTarget, generation: Generation) -> Asked
             to: *to,
             generation,
             reason: change.reason.clone(),
-        }),
+        })),
         What::Resize(pods) => {
             let one = |resize: &PodResize| ResizeRequest {
                 key: key.clone(),

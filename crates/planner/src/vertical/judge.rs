@@ -16,7 +16,7 @@ use tenantry_domain::vertical::{
 
 use super::advice::{DAY, WORTH};
 
-/// One of so many pods is changed at a time, and one of fewer.
+/// One of so many pods is changed at a time, and one of fewer. Those whose node has not made an earlier change count.
 const PODS_PER_CHANGE: usize = 10;
 /// Pods up to this age are new: the mode `initial` changes them.
 const NEW: Span = Span::from_secs(600);
@@ -42,7 +42,7 @@ pub fn judge(spec: &WorkloadSpec, now: Timestamp, states: &[PodState], sight: &V
     let states = states.iter().map(|state| (state.name.as_str(), state)).collect();
     let court = Court { spec, now, states };
     let mut verdicts: BTreeMap<(&str, Resource), (Milli, Standing)> = BTreeMap::new();
-    let mut wanted: Vec<Wanted<'_>> = Vec::new();
+    let mut wanted: Vec<Wanted> = Vec::new();
     for pod in &sight.pods {
         let Some(state) = court.runs(pod) else { continue };
         let mut containers = Vec::new();
@@ -67,13 +67,14 @@ pub fn judge(spec: &WorkloadSpec, now: Timestamp, states: &[PodState], sight: &V
                 containers.push(ContainerResize { container: container.name.clone(), from: container.sizes, to });
             }
         }
-        if !containers.is_empty() {
+        if !containers.is_empty() && pod.pending.is_none() {
             let resize = PodResize { pod: pod.pod.clone(), version: pod.version.clone(), containers };
-            wanted.push(Wanted { resize, urgency, pending: pod.pending.as_deref() });
+            wanted.push(Wanted { resize, urgency });
         }
     }
-    let pending = sight.pods.iter().filter(|pod| court.runs(pod).is_some()).filter_map(|pod| pod.pending.as_deref());
-    let resizes = in_turn(wanted, sight.pods.len(), pending.collect());
+    let pending = |pod: &&PodSizes| pod.pending.is_some() && court.runs(pod).is_some();
+    let few = (sight.pods.len() / PODS_PER_CHANGE).max(1).saturating_sub(sight.pods.iter().filter(pending).count());
+    let resizes = in_turn(wanted, few);
     let held = sight.pods.iter().find_map(|pod| pod.pending.clone());
     let verdicts = verdicts.into_iter().map(|((container, resource), (target, standing))| {
         let changes = |resize: &PodResize| resize.containers.iter().any(|one| one.container == container);
@@ -85,17 +86,14 @@ pub fn judge(spec: &WorkloadSpec, now: Timestamp, states: &[PodState], sight: &V
     Judged { resizes, verdicts }
 }
 
-struct Wanted<'a> {
+struct Wanted {
     resize: PodResize,
     /// By how much a request is too small, as a share of it; 0 where it is too large.
     urgency: f64,
-    pending: Option<&'a str>,
 }
 
-/// A few of them: those that need more first. Pods whose node has not made an earlier change count among the few.
-fn in_turn(mut wanted: Vec<Wanted<'_>>, pods: usize, pending: Vec<&str>) -> Vec<PodResize> {
-    let few = (pods / PODS_PER_CHANGE).max(1).saturating_sub(pending.len());
-    wanted.retain(|one| one.pending.is_none());
+/// A few of them: those that need more first. A pod whose node has not made an earlier change is none of them.
+fn in_turn(mut wanted: Vec<Wanted>, few: usize) -> Vec<PodResize> {
     wanted.sort_by(|a, b| b.urgency.total_cmp(&a.urgency).then_with(|| a.resize.pod.cmp(&b.resize.pod)));
     wanted.into_iter().take(few).map(|one| one.resize).collect()
 }

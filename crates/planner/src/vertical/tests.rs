@@ -239,7 +239,8 @@ fn pods_are_changed_a_tenth_at_a_time_until_all_have_what_is_recommended() {
 #[test]
 fn the_standing_says_why_nothing_changes() {
     let (has, used, less) = (resources(1000, 1024), resources(100, 100), resources(300, 256));
-    let cases: [(&str, Standing, fn(&mut WorkloadSpec, &mut Snapshot)); 9] = [
+    type Change = fn(&mut WorkloadSpec, &mut Snapshot);
+    let cases: [(&str, Standing, Change); 9] = [
         ("off", Standing::Off, |spec, _| spec.vertical.mode = VerticalMode::Off),
         ("old pods", Standing::OnlyNewPods, |spec, _| spec.vertical.mode = VerticalMode::Initial),
         ("not controlled", Standing::NotControlled, |spec, _| {

@@ -3,7 +3,7 @@
 //! INVARIANT(small): at most [`CONTAINERS_MAX`] containers, each in at most 2 KiB; nothing grows with the number of pods
 //! but when each was last measured, which is not kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tenantry_domain::time::Timestamp;
@@ -198,12 +198,6 @@ impl Usage {
             return Err(UsageError::Damaged("it holds what no usage can".to_owned()));
         }
         Ok(usage)
-    }
-
-    /// The names of the containers that are known.
-    #[must_use]
-    pub fn names(&self) -> BTreeSet<&str> {
-        self.containers.keys().map(String::as_str).collect()
     }
 }
 
