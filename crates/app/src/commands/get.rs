@@ -197,7 +197,8 @@ fn decision_row(record: &DecisionRecord) -> Vec<String> {
         record.key.to_string(),
         record.generation.to_string(),
         size(record.from),
-        size(record.to),
+        // The number of replicas stayed, and what their containers request was changed.
+        if record.changes() && record.from == record.to { "requests".to_owned() } else { size(record.to) },
         outcome,
     ]
 }

@@ -110,10 +110,10 @@ pub struct DecisionRecord {
 }
 
 impl DecisionRecord {
-    /// Whether it asked for a change.
+    /// Whether it asked for a change: of the size, or at a size that stays of what its containers request.
     #[must_use]
     pub fn changes(&self) -> bool {
-        self.from != self.to || self.outcome != Outcome::Held
+        self.from != self.to || (self.from.is_some() && self.outcome != Outcome::Held)
     }
 }
 
