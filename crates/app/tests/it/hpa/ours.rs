@@ -90,6 +90,7 @@ fn spec(case: &Case) -> WorkloadSpec {
         startup_delay: None,
         stale_after: Span::from_secs(90),
         take_over: false,
+        vertical: Default::default(),
     }
 }
 
@@ -145,6 +146,7 @@ fn snapshot(case: &Case, look: &Look, first: i64, memory: Memory) -> Snapshot {
         foreign_scaler: None,
         rival: None,
         others: Replicas::ZERO,
+        vertical: None,
     }
 }
 
@@ -173,7 +175,7 @@ fn planned(spec: &WorkloadSpec, snapshot: &Snapshot, size: u32) -> (u32, Memory)
     let planned = plan(spec, snapshot);
     let to = match planned.plan.action {
         Action::Scale { to, .. } => to.get(),
-        Action::Hold(_) => size,
+        Action::Hold(_) | Action::Resize(_) => size,
     };
     (to, planned.memory)
 }
