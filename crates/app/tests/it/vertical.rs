@@ -67,8 +67,11 @@ async fn deploy(client: &Client) {
     api.create(&PostParams::default(), &deployment).await.unwrap();
 }
 
-/// Uid, requests and limits of each pod, by name.
-async fn pods(client: &Client) -> Vec<(String, String, Value)> {
+/// A pod's name, its uid, and what its container requests and is limited to.
+type Seen = (String, String, Value);
+
+/// Each pod, by name.
+async fn pods(client: &Client) -> Vec<Seen> {
     let api: Api<Pod> = Api::namespaced(client.clone(), "acme");
     let Ok(found) = api.list(&ListParams::default()).await else { return Vec::new() };
     let one = |pod: Pod| {
@@ -102,7 +105,7 @@ fn requests_are_recommended_and_changed_in_place_on_a_real_api_server() {
     let tenantry = Tenantry::new();
     tenantry.write("tenants/acme.yaml", TENANT);
     let _up = up(&tenantry, &bed);
-    let until = |what: &str, good: &dyn Fn(&[(String, String, Value)]) -> bool| {
+    let until = |what: &str, good: &dyn Fn(&[Seen]) -> bool| {
         let end = Instant::now() + Duration::from_secs(120);
         loop {
             let found = runtime.block_on(pods(&client));
@@ -118,7 +121,7 @@ fn requests_are_recommended_and_changed_in_place_on_a_real_api_server() {
 
     // A core is used where a tenth is requested: both pods get what they need, and are the same pods.
     let grown = until("cpu", &|pods| pods.len() == 2 && pods.iter().all(|(_, _, one)| requests(one).0 > 1000));
-    let uids = |pods: &[(String, String, Value)]| pods.iter().map(|(_, uid, _)| uid.clone()).collect::<Vec<_>>();
+    let uids = |pods: &[Seen]| pods.iter().map(|(_, uid, _)| uid.clone()).collect::<Vec<_>>();
     assert_eq!(uids(&grown), uids(&began), "no pod was restarted");
     assert!(grown.iter().all(|(_, _, one)| (1000..=2000).contains(&requests(one).0)), "{grown:?}");
 
