@@ -14,7 +14,8 @@ use crate::proposal::{Tolerance, carried, for_total, offered, propose};
 use crate::sight::{View, look};
 use crate::vertical::{Judged, judge};
 
-/// Plans the size of one workload, or what its containers request, from what was seen. Never fails: what it cannot decide, it holds and reports.
+/// Plans the size of one workload, or what its containers request, from what was seen. Never fails: what it cannot
+/// decide, it holds and reports.
 #[doc(alias = "AutoscalingEngine")]
 #[must_use]
 pub fn plan(spec: &WorkloadSpec, snapshot: &Snapshot) -> Planned {

@@ -45,6 +45,7 @@ fn snapshot(pods: Vec<PodState>) -> Snapshot {
         expectations: Vec::new(),
         choices: Vec::new(),
         demands: Vec::new(),
+        vertical: None,
         memory: Memory::default(),
         manual: None,
         pause: None,
@@ -63,6 +64,7 @@ fn object(cpu: Vec<PodSample>) -> ObjectState {
         pods: Vec::new(),
         metrics: PodMetrics::Samples { cpu, memory: Vec::new() },
         foreign_scaler: None,
+        sizes: Vec::new(),
     }
 }
 

@@ -87,10 +87,10 @@ fn spec(case: &Case) -> WorkloadSpec {
         quota: None,
         spending: None,
         objective: Objective::default(),
+        vertical: Default::default(),
         startup_delay: None,
         stale_after: Span::from_secs(90),
         take_over: false,
-        vertical: Default::default(),
     }
 }
 
@@ -140,13 +140,13 @@ fn snapshot(case: &Case, look: &Look, first: i64, memory: Memory) -> Snapshot {
         expectations: vec![],
         choices: Vec::new(),
         demands: Vec::new(),
+        vertical: None,
         memory,
         manual: None,
         pause: None,
         foreign_scaler: None,
         rival: None,
         others: Replicas::ZERO,
-        vertical: None,
     }
 }
 
