@@ -103,7 +103,7 @@ fn every_method_is_scored_at_the_same_origins() {
 
 #[test]
 fn from_six_hours_on_slots_of_five_minutes_are_compared_and_the_next_days_told() {
-    let minutes: Vec<(Timestamp, f64)> = samples(4 * 15).into_iter().take(4 * 1440).collect();
+    let minutes: Vec<(Timestamp, f64)> = samples(3 * 15).into_iter().take(3 * 1440).collect();
     let first = minutes[0].0.as_millis();
     let minutes = minutes.into_iter().enumerate();
     let minutes: Vec<(Timestamp, f64)> = minutes
@@ -111,13 +111,13 @@ fn from_six_hours_on_slots_of_five_minutes_are_compared_and_the_next_days_told()
         .collect();
     let series = Series::new(&minutes).unwrap();
     let slots = series.slots();
-    assert_eq!((slots.len(), slots.step()), (4 * 288, Span::from_secs(300)));
+    assert_eq!((slots.len(), slots.step()), (3 * 288, Span::from_secs(300)));
     let most = (0..5).filter_map(|place| series.value(place)).fold(0.0, f64::max);
     assert_eq!(slots.value(0), Some(most));
-    let evaluation = evaluate(&trace(minutes), &spans(&["1h", "6h", "1d"])).unwrap();
-    let steps: Vec<usize> = evaluation.rows.iter().map(|row| row.steps).collect();
-    assert!([60, 72, 288].iter().all(|expected| steps.contains(expected)) && steps.len() == 36, "{steps:?}");
-    assert_eq!(evaluation.ahead.len(), 24);
+    let evaluation = evaluate(&trace(minutes), &spans(&["6h"])).unwrap();
+    assert!(evaluation.rows.len() >= 6 && evaluation.rows.iter().all(|row| row.steps == 72), "{:?}", evaluation.rows);
+    let hours: Vec<String> = evaluation.ahead.iter().map(|ahead| ahead.ahead.to_string()).collect();
+    assert_eq!(hours, ["1h", "2h", "3h", "4h", "5h", "6h"]);
     for ahead in &evaluation.ahead {
         assert!(ahead.levels.iter().all(|of| of.largest > 0.0 && of.load <= 200.0), "{ahead:?}");
         assert!(ahead.levels.is_sorted_by(|a, b| a.load <= b.load && a.largest <= b.largest), "{ahead:?}");
