@@ -342,7 +342,7 @@ impl WorkloadSpec {
     pub fn scales_by(&self, resource: Resource) -> bool {
         let follows = |signal: &SignalSpec| {
             let of = if signal.kind == SignalKind::Cpu { Resource::Cpu } else { Resource::Memory };
-            matches!(signal.target, Target::Utilization(_)) && of == resource
+            signal.scales && matches!(signal.target, Target::Utilization(_)) && of == resource
         };
         matches!(self.strategy, Strategy::Reactive | Strategy::Predictive) && self.signals.iter().any(follows)
     }

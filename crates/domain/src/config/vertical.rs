@@ -195,7 +195,7 @@ fn declared_to_drive(own: &Autoscaling, resource: Resource) -> bool {
     let replaced = own_signals.is_some_and(|signals| signals.contains_key(&name));
     let drives = |signal: &Signal| {
         let cpu = signal.kind == Some(SignalKind::Cpu);
-        signal.utilization.is_some() && cpu == (resource == Resource::Cpu)
+        signal.scales != Some(false) && signal.utilization.is_some() && cpu == (resource == Resource::Cpu)
     };
     (threshold.is_some() && !replaced) || own_signals.is_some_and(|signals| signals.values().any(drives))
 }

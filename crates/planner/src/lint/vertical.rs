@@ -95,7 +95,7 @@ fn one(
 fn drives(spec: &WorkloadSpec, resource: Resource) -> bool {
     let by_load = matches!(spec.strategy, Strategy::Reactive | Strategy::Predictive);
     by_load
-        && spec.signals.iter().any(|signal| match (signal.target, signal.kind) {
+        && spec.signals.iter().filter(|signal| signal.scales).any(|signal| match (signal.target, signal.kind) {
             (Target::Utilization(_), SignalKind::Cpu) => resource == Resource::Cpu,
             (Target::Utilization(_), _) => resource == Resource::Memory,
             _ => false,
