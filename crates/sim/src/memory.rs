@@ -141,7 +141,7 @@ impl ControlStore for MemoryStore {
     async fn settle(&self, outcomes: &[(u64, Outcome)]) -> Stored<()> {
         let mut rows = self.write("settle outcomes")?;
         for (id, outcome) in outcomes {
-            if let Some(decision) = rows.decisions.get_mut(id) {
+            if let Some(decision) = rows.decisions.get_mut(id).filter(|decision| decision.changes()) {
                 decision.outcome = outcome.clone();
             }
         }

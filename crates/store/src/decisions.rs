@@ -63,7 +63,7 @@ pub(crate) async fn settle(work: &mut Work, outcomes: &[(u64, Outcome)]) -> Resu
         work.dialect(),
         "WITH settled (id, outcome) AS (VALUES",
         &rows,
-        ") UPDATE decisions SET outcome = settled.outcome FROM settled WHERE decisions.id = settled.id",
+        ") UPDATE decisions SET outcome = settled.outcome FROM settled WHERE decisions.id = settled.id AND changes = 1",
     );
     work.execute_all(statements).await?;
     Ok(())

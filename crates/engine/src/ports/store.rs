@@ -321,8 +321,8 @@ pub trait ControlStore: Send + Sync {
     /// [`StoreError`].
     async fn record(&self, decisions: &[DecisionRecord]) -> Stored<Vec<u64>>;
 
-    /// Settles outcomes of earlier records; all or none. Records that are gone are passed over, and the last of several
-    /// outcomes for one record counts.
+    /// Settles outcomes of earlier changes; all or none. Records that are gone and holds are passed over, and the last of
+    /// several outcomes for one record counts.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -196,7 +196,7 @@ async fn take(store: &Store, model: &mut Model, step: &Step) {
             let outcomes: Vec<_> = given.iter().map(|(id, well)| (*id, outcome(*well))).collect();
             store.settle(&outcomes).await.unwrap();
             for (id, outcome) in outcomes {
-                model.decisions.iter_mut().filter(|record| record.id == id).for_each(|record| {
+                model.decisions.iter_mut().filter(|record| record.id == id && record.changes()).for_each(|record| {
                     record.outcome = outcome.clone();
                 });
             }
