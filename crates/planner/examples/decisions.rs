@@ -1,4 +1,4 @@
-//! Decisions a second on one core: `cargo run --release -p tenantry-planner --example throughput`
+//! Decisions a second on one core: `cargo run --release -p tenantry-planner --example decisions`
 //!
 //! Each workload has three signals with warm models. A decision is the whole of it: three samples learned, three
 //! forecasts asked, the plan made and linted.
