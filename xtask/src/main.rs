@@ -39,8 +39,9 @@ fn tidy() -> Result<()> {
 }
 
 fn root() -> Result<PathBuf> {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    here.parent().map(PathBuf::from).context("xtask lies in the workspace root")
+    // Asked when it runs, not when it was built: clones that share a target folder share the program too.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").context("run it with `cargo run -p xtask -- tidy`")?;
+    PathBuf::from(here).parent().map(PathBuf::from).context("xtask lies in the workspace root")
 }
 
 #[expect(clippy::print_stderr, reason = "this program's whole output is for a person at a terminal")]
