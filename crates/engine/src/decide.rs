@@ -8,7 +8,7 @@ use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Milli, PerMille, Replicas, Span};
 use tenantry_domain::vertical::VerticalMode;
 use tenantry_forecast::{Forecaster, LEVELS, Score, Settings, Stretch, Trust};
-use tenantry_planner::{learnable, lint, offered, plan};
+use tenantry_planner::{Learnable, learnable, lint, offered, plan};
 use tenantry_workflow::patience::Ending;
 use tenantry_workflow::vigil::Alert;
 
@@ -60,8 +60,9 @@ pub(crate) fn decide(
         entry.last_size = Some(object.current);
     }
     let delay = entry.spec.startup_delay.unwrap_or_else(|| entry.startup.estimate());
-    demands(entry, &mut snapshot, object.ok(), delay);
-    foresee(entry, &mut snapshot, delay, round);
+    let totals = learnable(&entry.spec, &snapshot);
+    demands(entry, &mut snapshot, object.ok(), &totals, delay);
+    foresee(entry, &mut snapshot, &totals, delay, round);
     if entry.spec.vertical.mode != VerticalMode::Off {
         snapshot.vertical.clone_from(&sight);
     }
@@ -72,7 +73,9 @@ pub(crate) fn decide(
     let alert = entry.vigil.look(round.now, blind, BLIND_BORNE);
     let mut status = WorkloadStatus::of(&entry.spec, &snapshot, &planned, delay, &entry.vigil);
     status.trouble = entry.status.as_ref().and_then(|before| before.trouble.clone());
-    status.vertical = sight.map(|sight| vertical::status(&entry.spec, &snapshot, &sight)).unwrap_or_default();
+    status.vertical = sight
+        .map(|sight| vertical::status(&entry.spec, &snapshot, &sight, &planned.report.vertical))
+        .unwrap_or_default();
     status.unmeasured = object.ok().and_then(|object| match &object.metrics {
         PodMetrics::Missing(why) => Some(why.clone()),
         PodMetrics::Samples { .. } => None,
@@ -105,8 +108,13 @@ fn look(entry: &Entry, object: Result<&ObjectState, &ClusterError>, others: Repl
 }
 
 /// Learns what a replica carries of the load that contests are about.
-fn demands(entry: &mut Entry, snapshot: &mut Snapshot, object: Option<&ObjectState>, delay: Span) {
-    let totals = learnable(&entry.spec, snapshot);
+fn demands(
+    entry: &mut Entry,
+    snapshot: &mut Snapshot,
+    object: Option<&ObjectState>,
+    totals: &[Learnable],
+    delay: Span,
+) {
     for signal in entry.spec.signals.iter().filter(|signal| contend::is_contested(&entry.spec, signal)) {
         let model = entry.demands.entry(signal.name.clone()).or_default();
         let total = totals.iter().find(|total| total.signal == signal.name);
@@ -116,12 +124,11 @@ fn demands(entry: &mut Entry, snapshot: &mut Snapshot, object: Option<&ObjectSta
 }
 
 /// Teaches the models what was seen, and asks them what is to come.
-fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, delay: Span, round: &Round<'_>) {
+fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, totals: &[Learnable], delay: Span, round: &Round<'_>) {
     let now_ms = round.now.as_millis();
     let commitment = COMMITMENT_MIN.max(Span::from_millis(round.period.as_millis().saturating_mul(2)));
     let ahead = round.forecast.stretch(delay.as_millis_i64(), commitment.as_millis_i64());
     let [ready, soon] = contend::stretches(round.forecast, delay);
-    let totals = learnable(&entry.spec, snapshot);
     for signal in entry.spec.signals.iter().filter(|signal| signal.scales) {
         let contested = contend::is_contested(&entry.spec, signal);
         let stretches: &[Stretch] = if contested { &[ahead, ready, soon] } else { &[ahead] };

@@ -47,11 +47,16 @@ pub(crate) fn settle(entry: &mut Entry, object: &ObjectState) -> Option<(u64, Ou
     Some((record, Outcome::Refused(text)))
 }
 
-/// How the containers stand.
-pub(crate) fn status(spec: &WorkloadSpec, snapshot: &Snapshot, sight: &VerticalSight) -> Vec<ContainerStatus> {
-    let verdicts = judge(spec, snapshot.now, &snapshot.pods, sight).verdicts;
+/// How the containers stand, by the plan's verdicts or, where it has none, by such as it would come to.
+pub(crate) fn status(
+    spec: &WorkloadSpec,
+    snapshot: &Snapshot,
+    sight: &VerticalSight,
+    planned: &[Verdict],
+) -> Vec<ContainerStatus> {
+    let own = planned.is_empty().then(|| judge(spec, snapshot.now, &snapshot.pods, sight).verdicts);
     let mut of: BTreeMap<&str, Vec<&Verdict>> = BTreeMap::new();
-    for verdict in &verdicts {
+    for verdict in own.as_deref().unwrap_or(planned) {
         of.entry(&verdict.container).or_default().push(verdict);
     }
     let container = |advice: &tenantry_domain::vertical::ContainerAdvice| {
