@@ -171,9 +171,18 @@ impl Contest {
     /// A step of 15 s passed: accounts for what was seen, lets every shadow decide, and says what the one in charge asks
     /// for, given the real `pool`.
     pub fn step(&mut self, sight: &Sight<'_>, pool: &Pool) -> Choice {
+        let burst = self.look(sight, 1);
+        self.decide(sight, burst, pool)
+    }
+
+    /// The demand to be ready for in a burst, where this is seen `since` steps after what was seen before.
+    fn look(&mut self, sight: &Sight<'_>, since: u32) -> Option<f64> {
+        self.burst.look(sight, self.terms.shadows(), since)
+    }
+
+    fn decide(&mut self, sight: &Sight<'_>, burst: Option<f64>, pool: &Pool) -> Choice {
         self.account(sight.demand);
         self.steps += 1;
-        let burst = self.burst.look(sight, self.terms.shadows());
         let table = Table::of(sight, burst, self.mean.max(0.5));
         let (least, most) = (self.terms.min, self.terms.max.max(self.terms.min));
         for candidate in &mut self.candidates {

@@ -50,8 +50,12 @@ impl Arena {
         let due = now.since(self.stepped_at).as_millis() / STEP.as_millis();
         // A clock that was put back, or a long gap: time is counted from here on.
         let anew = now < self.stepped_at || due > CATCH_UP;
-        for _ in 0..(if anew { 1 } else { due }) {
-            self.choice = Some(self.contest.step(sight, pool));
+        let steps = if anew { 1 } else { due };
+        if steps > 0 {
+            let burst = self.contest.look(sight, u32::try_from(due.max(1)).unwrap_or(u32::MAX));
+            for _ in 0..steps {
+                self.choice = Some(self.contest.decide(sight, burst, pool));
+            }
         }
         let passed = Span::from_millis(due.saturating_mul(STEP.as_millis()));
         self.stepped_at = if anew { now } else { self.stepped_at + passed };

@@ -188,24 +188,50 @@ fn a_thousand_replicas_are_looked_at_in_strides() {
     assert!((1900..2300).contains(&asked(1024.0)), "{}", asked(1024.0));
 }
 
-#[test]
-fn a_burst_is_followed_ahead_of_what_is_measured_and_ends() {
-    let settings = Settings::new(15_000, None).unwrap();
-    let mut model = tenantry_forecast::Forecaster::new(settings, &stretches(settings, 4, 0));
-    let mut burst = super::burst::Burst::default();
-    let mut look = |step: i64, demand: f64| {
+/// A forecaster, and what tells bursts of what it is shown.
+#[derive(Clone)]
+struct Watch(tenantry_forecast::Forecaster, super::burst::Burst);
+
+impl Watch {
+    /// Three thousand steps of calm load; gives also how many of them passed for bursts.
+    fn calm() -> (Self, usize) {
+        let settings = Settings::new(15_000, None).unwrap();
+        let model = tenantry_forecast::Forecaster::new(settings, &stretches(settings, 4, 0));
+        let mut watch = Self(model, super::burst::Burst::default());
+        let bursts = (0..3000).filter(|step| watch.look(*step, calm(*step), 1).is_some()).count();
+        (watch, bursts)
+    }
+
+    fn look(&mut self, step: i64, demand: f64, since: u32) -> Option<f64> {
+        let Self(model, burst) = self;
         let now = (step + 1) * 15_000;
         model.observe(step * 15_000, demand, now);
         model.advance(now);
         let expected = model.expect(0, now).zip(model.expect(1, now));
         let expected = expected.map(|(ready, soon)| Expected { capacity: 1.0, ready, soon });
-        burst.look(&Sight { demand, expected }, 4)
-    };
-    let calm = |step: i64| 20.0 + (step * 7919 % 97) as f64 / 97.0;
-    let false_alarms = (0..3000).filter(|step| look(*step, calm(*step)).is_some()).count();
+        burst.look(&Sight { demand, expected }, 4, since)
+    }
+}
+
+fn calm(step: i64) -> f64 {
+    20.0 + (step * 7919 % 97) as f64 / 97.0
+}
+
+#[test]
+fn a_burst_is_followed_ahead_of_what_is_measured_and_ends() {
+    let (mut watch, false_alarms) = Watch::calm();
     assert!(false_alarms < 150, "{false_alarms} of 3000 calm steps");
-    let followed = look(3000, 40.0).unwrap();
+    let followed = watch.look(3000, 40.0, 1).unwrap();
     assert!(followed > 100.0, "a rise of 20 in a step is {followed} in five");
-    let after = (3001..3040).position(|step| look(step, calm(step)).is_none());
+    let after = (3001..3040).position(|step| watch.look(step, calm(step), 1).is_none());
     assert!(after.is_some_and(|steps| steps >= 4), "{after:?}");
+}
+
+#[test]
+fn a_rise_that_was_seen_late_is_as_steep_as_it_was() {
+    let (mut watch, _) = Watch::calm();
+    let slower = watch.clone().look(3003, 40.0, 4).unwrap();
+    assert!((60.0..70.0).contains(&slower), "a rise of 20 in four steps is {slower} in five");
+    // After a long silence nothing was expected of this time.
+    assert_eq!(watch.look(5000, 40.0, 2001), None);
 }
