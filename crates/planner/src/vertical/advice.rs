@@ -5,6 +5,8 @@ use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Milli, PerMille, Span};
 use tenantry_domain::vertical::Resource;
 
+use super::histogram::{FIRST, GROWTH};
+
 /// What is recommended beyond what was used: VPA's `recommendation-margin-fraction`.
 const MARGIN: f64 = 1.15;
 /// A recommendation stands while a new one is not so much larger: a bucket is 5 % wide, and neighbours must not take
@@ -81,6 +83,15 @@ fn whole(value: f64, resource: Resource) -> Milli {
     Milli::from_f64(((value / step) - 1e-6).ceil().max(1.0) * step).unwrap_or(Milli(i64::MAX / 1024))
 }
 
+/// What a move is at the least: of cpu more than from a bucket to its neighbour. Near nothing buckets are wider than a
+/// share of the value, and noise at an edge of theirs would pass for a change.
+fn least_move(old: f64, resource: Resource) -> f64 {
+    match resource {
+        Resource::Cpu => 1.5 * (FIRST * MARGIN + (GROWTH - 1.0) * old),
+        Resource::Memory => 0.0,
+    }
+}
+
 /// A recommendation as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Standing {
@@ -90,14 +101,21 @@ pub(super) struct Standing {
 
 impl Standing {
     /// What stands after a new estimate.
-    pub(super) fn after(before: Option<Self>, fresh: &Estimate, known: Known, now: Timestamp) -> Self {
+    pub(super) fn after(
+        before: Option<Self>,
+        fresh: &Estimate,
+        (known, resource): (Known, Resource),
+        now: Timestamp,
+    ) -> Self {
         let moved = Self { target: fresh.target, moved_at: now };
         let Some(before) = before else { return moved };
         let (old, new) = (before.target.as_f64(), fresh.target.as_f64());
         let rested = now.since(before.moved_at);
         let young = known.0 < DAY;
-        let rises = before.target < fresh.lower || (new >= old * (1.0 + WORTH) && (young || rested >= RISE_AFTER));
-        let falls = new <= old * (1.0 - WORTH_FALLING) && (young || rested >= FALL_AFTER);
+        let worth = (new - old).abs() >= least_move(old, resource);
+        let rises =
+            before.target < fresh.lower || (worth && new >= old * (1.0 + WORTH) && (young || rested >= RISE_AFTER));
+        let falls = worth && new <= old * (1.0 - WORTH_FALLING) && (young || rested >= FALL_AFTER);
         if rises || falls { moved } else { before }
     }
 }

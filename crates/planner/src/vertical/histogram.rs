@@ -6,8 +6,10 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 const BUCKETS: usize = 176;
-const FIRST: f64 = 0.01;
-const GROWTH: f64 = 1.05;
+/// Width of the first bucket, cores.
+pub(super) const FIRST: f64 = 0.01;
+/// How much wider each bucket is than the one before.
+pub(super) const GROWTH: f64 = 1.05;
 /// Weight halves in a day, as VPA's does.
 const HALF_LIFE_MS: f64 = 86_400_000.0;
 /// Weights are brought back to the present beyond so many half-lives, long before they stop being numbers.

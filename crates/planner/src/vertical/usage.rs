@@ -150,7 +150,7 @@ impl Usage {
                 let Some(fresh) = container.estimate(resource) else { continue };
                 let known = Known::new(container.history);
                 if let Some(standing) = container.standing.get_mut(place) {
-                    *standing = Some(Standing::after(*standing, &fresh, known, now));
+                    *standing = Some(Standing::after(*standing, &fresh, (known, resource), now));
                 }
             }
         }
