@@ -11,6 +11,7 @@ mod cross;
 mod diff;
 mod document;
 mod draft;
+mod events;
 mod explain;
 mod layers;
 mod problem;

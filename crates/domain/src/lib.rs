@@ -3,6 +3,7 @@
 //! Everything here is a value. Nothing reads a clock, a file, the network or the environment, and nothing depends
 //! on another crate of ours; every other crate depends on this one.
 
+pub mod almanac;
 pub mod config;
 pub mod demand;
 pub mod id;

@@ -121,6 +121,17 @@ pub enum Source {
         /// The expected value there.
         value: Milli,
     },
+    /// What an announced event is expected to bring at the quantile that was asked for.
+    Event {
+        /// Its name.
+        event: String,
+        /// Which signal.
+        signal: SignalName,
+        /// The quantile of the expected maximum.
+        quantile: PerMille,
+        /// The expected value there.
+        value: Milli,
+    },
     /// The policy that the contest put in charge of a signal.
     Contest {
         /// Which signal.

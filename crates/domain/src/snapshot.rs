@@ -119,6 +119,22 @@ pub struct Expectation {
     pub because: String,
 }
 
+/// What an announced event is expected to bring while capacity asked for now serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// Its name among the workload's events.
+    pub event: String,
+    /// Which signal.
+    pub signal: SignalName,
+    /// When it begins.
+    pub from: Timestamp,
+    /// When it is over.
+    pub until: Timestamp,
+    /// Quantiles of the signal's largest total, rising; from the load that would be there without the event, and how
+    /// likely the event is.
+    pub maximum: Vec<QuantilePoint>,
+}
+
 /// A size that the contest of policies chose for a signal whose capacity is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
@@ -205,6 +221,9 @@ pub struct Snapshot {
     pub observations: Vec<Observation>,
     /// Expectations of the signals.
     pub expectations: Vec<Expectation>,
+    /// Announced events that bear on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub announced: Vec<Announcement>,
     /// What the contests of policies chose.
     #[serde(default)]
     pub choices: Vec<Choice>,

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::almanac::Almanac;
 use crate::id::{SignalName, WorkloadKey};
 use crate::schedule::Window;
 use crate::unit::{Bounds, MicroUsd, Milli, PerMille, Replicas, Span};
@@ -333,6 +334,9 @@ pub struct WorkloadSpec {
     /// What its containers request.
     #[serde(default)]
     pub vertical: Vertical,
+    /// What is known in advance of its days.
+    #[serde(default, skip_serializing_if = "Almanac::is_empty")]
+    pub almanac: Almanac,
 }
 
 impl WorkloadSpec {

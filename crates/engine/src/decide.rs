@@ -12,6 +12,7 @@ use tenantry_planner::{Learnable, learnable, lint, offered, plan};
 use tenantry_workflow::patience::Ending;
 use tenantry_workflow::vigil::Alert;
 
+use crate::announce::announced;
 use crate::collect::{Fetched, Users, observations};
 use crate::contend;
 use crate::fleet::Entry;
@@ -95,6 +96,7 @@ fn look(entry: &Entry, object: Result<&ObjectState, &ClusterError>, others: Repl
         pods: known.map(|object| object.pods.clone()).unwrap_or_default(),
         observations: observations(&entry.spec, known, round.fetched, round.users),
         expectations: Vec::new(),
+        announced: Vec::new(),
         choices: Vec::new(),
         demands: Vec::new(),
         memory: entry.memory.clone(),
@@ -125,7 +127,7 @@ fn demands(
 
 /// Teaches the models what was seen, and asks them what is to come.
 fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, totals: &[Learnable], delay: Span, round: &Round<'_>) {
-    let now_ms = round.now.as_millis();
+    let (now_ms, from) = (round.now.as_millis(), round.now + delay);
     let commitment = COMMITMENT_MIN.max(Span::from_millis(round.period.as_millis().saturating_mul(2)));
     let ahead = round.forecast.stretch(delay.as_millis_i64(), commitment.as_millis_i64());
     let [ready, soon] = contend::stretches(round.forecast, delay);
@@ -146,10 +148,14 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, totals: &[Learnable], del
         let raised = total.zip(offered).is_some_and(|(total, offered)| offered > total.total.as_f64());
         // What saturated replicas serve is a lower bound of what was asked of them: it teaches upward only.
         let bound = |served: f64| raised && model.expect(0, now_ms).is_some_and(|known| served < known.centre());
-        if let Some(total) = total.filter(|total| !bound(total.total.as_f64())) {
-            model.observe(total.at.as_millis(), total.total.as_f64(), now_ms);
+        let taught = total.map(|total| (total.at, total.total.as_f64())).filter(|(_, served)| !bound(*served));
+        if let Some((at, load)) = taught {
+            model.observe(at.as_millis(), load, now_ms);
         }
         model.advance(now_ms);
+        let of = (&entry.spec, &signal.name);
+        let serves = [from, from + commitment];
+        snapshot.announced.extend(announced(&mut entry.ahead, of, (model, taught), serves, (round.now, round.period)));
         if contested {
             let mut arena = entry.arenas.remove(&signal.name);
             if let Some(demand) = entry.demands.get_mut(&signal.name) {
@@ -162,15 +168,11 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, totals: &[Learnable], del
         }
         let Some(forecast) = model.expect(0, now_ms) else { continue };
         let follows = contend::follows(signal, snapshot);
-        let maximum = LEVELS.iter().zip(forecast.quantiles(LEVELS)).filter_map(|(level, value)| {
-            let value = Milli::from_f64(value)?;
-            Some(QuantilePoint { quantile: per_mille(*level), value })
-        });
         snapshot.expectations.push(Expectation {
             signal: signal.name.clone(),
-            from: round.now + delay,
-            until: round.now + delay + commitment,
-            maximum: maximum.collect(),
+            from,
+            until: from + commitment,
+            maximum: points(forecast.quantiles(LEVELS)),
             trusted: forecast.trust() == Trust::Earned && !follows,
             because: if follows {
                 "the load follows the size, so that a forecast of it is one of our own doing".to_owned()
@@ -179,6 +181,14 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, totals: &[Learnable], del
             },
         });
     }
+}
+
+/// A distribution by its values at [`LEVELS`].
+pub(crate) fn points(values: [f64; LEVELS.len()]) -> Vec<QuantilePoint> {
+    let point = |(level, value): (&f64, f64)| {
+        Some(QuantilePoint { quantile: per_mille(*level), value: Milli::from_f64(value)? })
+    };
+    LEVELS.iter().zip(values).filter_map(point).collect()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a probability times a thousand")]

@@ -21,11 +21,14 @@ use tenantry_planner::vertical::Usage;
 use tenantry_workflow::patience::Patience;
 use tenantry_workflow::vigil::Vigil;
 
+use crate::announce::{Ahead, is_near};
 use crate::ports::store::{Intervention, Kept};
 use crate::status::{STATUS, WorkloadStatus};
 
 /// Name under which is kept what its containers used.
 pub(crate) const USAGE: &str = "usage";
+/// Prefix of the names under which its outlooks are kept.
+pub(crate) const AHEAD: &str = "outlook/";
 /// Name under which a workload's memory is kept.
 pub(crate) const MEMORY: &str = "memory";
 /// Prefix of the names under which its models are kept.
@@ -49,6 +52,8 @@ pub(crate) struct Entry {
     pub(crate) spec: WorkloadSpec,
     pub(crate) intervention: Intervention,
     pub(crate) models: BTreeMap<SignalName, Forecaster>,
+    /// Outlooks beside the models, while an announced event is near.
+    pub(crate) ahead: BTreeMap<SignalName, Ahead>,
     /// Contests of policies, for signals whose capacity is declared or learned.
     pub(crate) arenas: BTreeMap<SignalName, Arena>,
     /// What a replica carries of those signals.
@@ -88,6 +93,7 @@ impl Entry {
             spec,
             intervention: Intervention::default(),
             models: BTreeMap::new(),
+            ahead: BTreeMap::new(),
             arenas: BTreeMap::new(),
             demands: BTreeMap::new(),
             memory: Memory::default(),
@@ -123,6 +129,8 @@ impl Fleet {
             if entry.spec != spec {
                 entry.models.retain(|name, _| same_signal(&entry.spec, &spec, name));
                 entry.demands.retain(|name, _| same_signal(&entry.spec, &spec, name));
+                entry.ahead.retain(|name, _| same_signal(&entry.spec, &spec, name));
+                entry.ahead.values_mut().for_each(Ahead::forget_calendar);
                 entry
                     .arenas
                     .retain(|name, _| same_signal(&entry.spec, &spec, name) && same_capacity(&entry.spec, &spec, name));
@@ -139,8 +147,13 @@ impl Fleet {
             let models = entry.models.into_keys().map(|signal| format!("{MODEL}{signal}"));
             let arenas = entry.arenas.into_keys().map(|signal| format!("{ARENA}{signal}"));
             let demands = entry.demands.into_keys().map(|signal| format!("{DEMAND}{signal}"));
-            let parts: Vec<String> =
-                models.chain(arenas).chain(demands).chain([MEMORY, STATUS, USAGE].map(str::to_owned)).collect();
+            let ahead = entry.ahead.into_keys().map(|signal| format!("{AHEAD}{signal}"));
+            let parts: Vec<String> = models
+                .chain(ahead)
+                .chain(arenas)
+                .chain(demands)
+                .chain([MEMORY, STATUS, USAGE].map(str::to_owned))
+                .collect();
             parts.into_iter().map(move |part| (key.clone(), part))
         });
         gone.collect()
@@ -158,9 +171,13 @@ impl Fleet {
         }
     }
 
-    /// What an earlier run kept of workloads that are no longer declared, to be dropped.
-    pub(crate) fn strangers(&self, kept: &[Kept]) -> Vec<(WorkloadKey, String)> {
-        let strange = kept.iter().filter(|row| !self.entries.contains_key(&row.key));
+    /// What an earlier run kept of workloads that are no longer declared, and outlooks on events that are over, to be
+    /// dropped.
+    pub(crate) fn strangers(&self, kept: &[Kept], now: Timestamp) -> Vec<(WorkloadKey, String)> {
+        let strange = kept.iter().filter(|row| match self.entries.get(&row.key) {
+            None => true,
+            Some(entry) => row.part.starts_with(AHEAD) && !is_near(&entry.spec.almanac, now),
+        });
         strange.map(|row| (row.key.clone(), row.part.clone())).collect()
     }
 
@@ -206,6 +223,13 @@ impl Fleet {
                     }
                     Err(error) => complaints.push(format!("model of {key}, signal {signal}: {error}")),
                 }
+            } else if let Some(Ok(signal)) = part.strip_prefix(AHEAD).map(SignalName::new) {
+                match Ahead::from_bytes(&bytes) {
+                    Ok(ahead) => {
+                        entry.ahead.insert(signal, ahead);
+                    }
+                    Err(error) => complaints.push(format!("outlook of {key}, signal {signal}: {error}")),
+                }
             } else if let Some(Ok(signal)) = part.strip_prefix(ARENA).map(SignalName::new) {
                 match Arena::from_bytes(&bytes) {
                     Ok(arena) => {
@@ -242,6 +266,12 @@ impl Fleet {
                 key: key.clone(),
                 part: format!("{MODEL}{signal}"),
                 bytes: model.to_bytes(),
+                at: now,
+            }));
+            kept.extend(entry.ahead.iter().map(|(signal, ahead)| Kept {
+                key: key.clone(),
+                part: format!("{AHEAD}{signal}"),
+                bytes: ahead.to_bytes(),
                 at: now,
             }));
             kept.extend(entry.arenas.iter().map(|(signal, arena)| Kept {

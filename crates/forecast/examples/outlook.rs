@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use tenantry_forecast::{Calendar, Outlook, Settings, SettingsError};
+use tenantry_forecast::{Calendar, Forecaster, Outlook, Settings, SettingsError};
 
 const SLOT_MS: i64 = 300_000;
 const DAYS: i64 = 21;
@@ -42,6 +42,17 @@ fn main() -> Result<(), SettingsError> {
         "a time ahead {:.1} us (mean of its 99 % quantiles {:.0})",
         asking * 1e6 / f64::from(asked),
         sum / f64::from(asked)
+    );
+    let mut forecaster = Forecaster::new(Settings::new(15_000, None)?, &[]);
+    for slot in 0..DAYS * 288 {
+        forecaster.observe(slot * SLOT_MS, load(slot), slot * SLOT_MS);
+    }
+    let clock = Instant::now();
+    let known = Outlook::of(&forecaster, &calendar);
+    println!(
+        "an outlook of a forecaster's week {:.1} ms ({} bytes)",
+        clock.elapsed().as_secs_f64() * 1e3,
+        known.footprint()
     );
     Ok(())
 }

@@ -216,6 +216,11 @@ impl Forecaster {
         true
     }
 
+    /// The ended slots of the last week of seasons that it remembers, oldest first: numbers and means of their steps.
+    pub(crate) fn remembered(&self) -> impl Iterator<Item = (i64, f64)> {
+        self.history.known()
+    }
+
     /// What became of its samples.
     #[must_use]
     pub const fn counts(&self) -> Counts {

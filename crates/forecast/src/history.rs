@@ -111,6 +111,12 @@ impl History {
         self.read(slot, slot.rem_euclid(remembered(self.season)))
     }
 
+    /// The slots that are known and ended, oldest first.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (i64, f64)> {
+        let newest = self.newest.unwrap_or_default();
+        (newest - remembered(self.season) + 1..newest).filter_map(|slot| Some((slot, self.get(slot)?)))
+    }
+
     fn read(&self, slot: i64, place: i64) -> Option<f64> {
         let newest = self.newest?;
         if slot > newest || slot <= newest - remembered(self.season) {

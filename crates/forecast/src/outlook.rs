@@ -18,6 +18,7 @@ mod state;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Calendar, Event};
+use crate::forecaster::Forecaster;
 use crate::history::History;
 use crate::level::share;
 use crate::score::{Came, LEVEL, Record, Trust};
@@ -40,6 +41,8 @@ const WEEK: i64 = 7;
 const FAR: usize = 4;
 /// Errors that count half after as many more, near and far.
 const HALF_LIVES: [f64; 2] = [6_000.0, 1_500.0];
+/// What an outlook that is made of a forecaster scores itself on, in 24ths of a season.
+const SCORED: i64 = 8;
 /// Seasons ahead up to which the past is asked again for what would have been said.
 const AGAIN: i64 = 2;
 /// Shares of the newest score in what is known: of those that are many, of maxima, and of those that are few.
@@ -112,6 +115,25 @@ impl Outlook {
         outlook
     }
 
+    /// An outlook of a series that a forecaster has followed: it begins with the week that the forecaster remembers, and
+    /// with the record that it would have of the last hours. Of a slot the forecaster knows the mean of its steps, and
+    /// not the largest.
+    #[must_use]
+    pub fn of(forecaster: &Forecaster, calendar: &Calendar) -> Self {
+        let mut outlook = Self::new(*forecaster.settings());
+        let newest = forecaster.remembered().last().map_or(0, |(index, _)| index);
+        for (index, value) in forecaster.remembered() {
+            outlook.series.pass(index);
+            let slot = Step { index, value };
+            if (newest - index) * 24 < SCORED * outlook.settings.slots() {
+                outlook.learn(slot, calendar);
+            } else if !outlook.within_event(index, calendar) {
+                outlook.remember(slot);
+            }
+        }
+        outlook
+    }
+
     /// What its weeks look like, to lend to others. None before a whole season is known, or without load. A calendar says
     /// which local time a slot is of.
     #[must_use]
@@ -123,6 +145,12 @@ impl Outlook {
         let slots = closed - WEEK * season + 1..=closed;
         let values: Vec<(i64, f64)> = slots.filter_map(|slot| Some((local(slot), self.history.get(slot)?))).collect();
         Shape::of(&values, season)
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Length of a slot, milliseconds.
@@ -279,6 +307,10 @@ impl Outlook {
     fn learn(&mut self, slot: Step, calendar: &Calendar) {
         let season = self.settings.slots();
         let index = slot.index;
+        if self.within_event(index, calendar) {
+            // What an event did says nothing of days without it, and its own are reckoned from those.
+            return;
+        }
         if let Some([plain, like]) = Past::new(self.known(calendar), index - 1).declared(index) {
             self.declared_slots = self.declared_slots.saturating_add(1);
             let share = share(u64::from(self.declared_slots) + 20, 0.005);
@@ -287,8 +319,7 @@ impl Outlook {
                 *off += head::narrow((new - f64::from(*off)) * share);
             }
         }
-        self.history.learn(index, slot.value);
-        self.range.learn(slot.value, season);
+        self.remember(slot);
         if index.rem_euclid(season) == 0 {
             self.seek_period(index);
         }
@@ -300,6 +331,16 @@ impl Outlook {
                 self.ask_again(place, index, distance, turn.rem_euclid(4) == 0, calendar);
             }
         }
+    }
+
+    fn remember(&mut self, slot: Step) {
+        self.history.learn(slot.index, slot.value);
+        self.range.learn(slot.value, self.settings.slots());
+    }
+
+    fn within_event(&self, index: i64, calendar: &Calendar) -> bool {
+        let from = index.saturating_mul(self.slot_ms());
+        calendar.events_in(from, from.saturating_add(self.slot_ms())).next().is_some()
     }
 
     /// Looks for a period in the remembered week. One that is new gets the standing of the best expert.

@@ -90,6 +90,11 @@ impl Series {
         self.close_before(now_ms.div_euclid(step_ms))
     }
 
+    /// Takes a step for closed that was closed elsewhere.
+    pub(crate) fn pass(&mut self, index: i64) {
+        self.closed = self.closed.max(Some(index));
+    }
+
     /// Whether stored instants are in the range that samples may have.
     pub(crate) fn is_sound(&self) -> bool {
         let known = [self.open.map(|(index, _)| index), self.last_ms, self.closed];

@@ -5,7 +5,7 @@ pub(crate) mod vertical;
 use tenantry_domain::plan::{
     Action, Bound, Candidate, Hold, Limit, Outcome, Planned, Report, Seen, Sight, Source, Wait,
 };
-use tenantry_domain::snapshot::Snapshot;
+use tenantry_domain::snapshot::{QuantilePoint, Snapshot};
 use tenantry_domain::spec::{Target, WorkloadSpec};
 use tenantry_domain::time::Timestamp;
 
@@ -20,11 +20,7 @@ pub fn explain(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned, outc
     lines.extend(planned.report.seen.iter().map(|seen| format!("saw        {}", saw(seen))));
     lines.extend(snapshot.expectations.iter().map(|expected| {
         let verdict = if expected.trusted { "used" } else { "not used" };
-        let top = expected.maximum.iter().find(|point| point.quantile >= spec.objective.availability);
-        let top = top.or(expected.maximum.last()).map_or_else(
-            || "nothing".to_owned(),
-            |point| format!("at most {} with {:.1}% certainty", point.value, point.quantile.as_f64() * 100.0),
-        );
+        let top = at_most(&expected.maximum, spec);
         format!(
             "expected   {} {top} from {} to {} ({verdict}: {})",
             expected.signal,
@@ -32,6 +28,11 @@ pub fn explain(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned, outc
             clock(expected.until),
             expected.because
         )
+    }));
+    lines.extend(snapshot.announced.iter().map(|announced| {
+        let (from, until) = (day_and_clock(announced.from), day_and_clock(announced.until));
+        let top = at_most(&announced.maximum, spec);
+        format!("announced  `{}` from {from} to {until}: {} {top}", announced.event, announced.signal)
     }));
     let learned = snapshot.demands.iter().flat_map(|demand| told(demand, spec));
     lines.extend(learned.map(|text| format!("learned    {text}")));
@@ -43,12 +44,25 @@ pub fn explain(spec: &WorkloadSpec, snapshot: &Snapshot, planned: &Planned, outc
     lines
 }
 
+/// What an expected maximum comes to at the quantile that is planned for.
+fn at_most(maximum: &[QuantilePoint], spec: &WorkloadSpec) -> String {
+    let top = maximum.iter().find(|point| point.quantile >= spec.objective.availability).or(maximum.last());
+    top.map_or_else(
+        || "nothing".to_owned(),
+        |point| format!("at most {} with {:.1}% certainty", point.value, point.quantile.as_f64() * 100.0),
+    )
+}
+
 fn plural(count: u32) -> String {
     if count == 1 { "1 replica".to_owned() } else { format!("{count} replicas") }
 }
 
 fn clock(at: Timestamp) -> String {
     at.to_jiff().strftime("%H:%M:%SZ").to_string()
+}
+
+fn day_and_clock(at: Timestamp) -> String {
+    at.to_jiff().strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
 fn saw(seen: &Seen) -> String {
@@ -71,6 +85,9 @@ fn considered(candidate: &Candidate) -> String {
         Source::Signal(signal) => format!("for {signal} now"),
         Source::Forecast { signal, quantile, value } => {
             format!("for {signal} reaching {value} (quantile {})", quantile.as_f64())
+        }
+        Source::Event { event, signal, quantile, value } => {
+            format!("for event `{event}`, {signal} reaching {value} (quantile {})", quantile.as_f64())
         }
         Source::Contest { signal, rule, would_fail_ppm, failed_ppm, burst } => format!(
             "for {signal} by the policy that is cheapest within the error budget: {rule}; in the days before it would have \

@@ -1,7 +1,7 @@
 //! The planner.
 
 use tenantry_domain::plan::{Action, Bound, Candidate, Hold, Limit, Plan, Planned, Report, Source, Wait};
-use tenantry_domain::snapshot::{Choice, Expectation, Memory, Override, QuantilePoint, Snapshot};
+use tenantry_domain::snapshot::{Choice, Memory, Override, QuantilePoint, Snapshot};
 use tenantry_domain::spec::{Freeze, Strategy, WorkloadSpec};
 use tenantry_domain::unit::{PerMille, Replicas};
 use tenantry_domain::vertical::VerticalMode;
@@ -178,8 +178,18 @@ fn desire(
         }
         Strategy::Reactive => measured(spec, snapshot, views, current, report),
         Strategy::Predictive => {
-            let mut desire = measured(spec, snapshot, views, current, report)?;
+            let measured = measured(spec, snapshot, views, current, report);
+            let awaited = awaited(spec, snapshot, views, current, report);
+            let mut desire = match (measured, awaited) {
+                (Ok(desire), _) => desire,
+                // What was announced comes whether the load can be seen or not.
+                (Err(Hold::Blind), Some(replicas)) if replicas > current => {
+                    Desire { replicas, immediate: false, blind: true, patience: Patience::Usual }
+                }
+                (Err(why), _) => return Err(why),
+            };
             foresee(spec, snapshot, views, current, report, &mut desire);
+            desire.replicas = desire.replicas.max(awaited.unwrap_or_default());
             Ok(desire)
         }
     }
@@ -238,6 +248,34 @@ fn chosen(spec: &WorkloadSpec, snapshot: &Snapshot, view: &View<'_>) -> Option<C
     Some(Candidate { source, replicas: replicas.max(Replicas::new(needed)), used: true })
 }
 
+/// The largest size that announced events ask for: by what a replica carries where that decides, else by the target.
+fn awaited(
+    spec: &WorkloadSpec,
+    snapshot: &Snapshot,
+    views: &[View<'_>],
+    current: Replicas,
+    report: &mut Report,
+) -> Option<Replicas> {
+    let tolerance = Tolerance::of(spec);
+    let mut largest = None;
+    for announced in &snapshot.announced {
+        let Some(view) = views.iter().find(|view| view.spec.name == announced.signal) else { continue };
+        let Some(point) = point(&announced.maximum, spec.objective.availability) else { continue };
+        let contested = snapshot.choices.iter().any(|choice| choice.signal == announced.signal);
+        let carried = carried(view.spec, snapshot).filter(|_| contested);
+        let replicas = match carried {
+            Some(carried) => Some(Replicas::new(whole(point.value.as_f64() / carried))),
+            None => for_total(view, snapshot, point.value, current, tolerance),
+        };
+        let Some(replicas) = replicas else { continue };
+        let (event, signal) = (announced.event.clone(), announced.signal.clone());
+        let source = Source::Event { event, signal, quantile: point.quantile, value: point.value };
+        report.candidates.push(Candidate { source, replicas, used: true });
+        largest = largest.max(Some(replicas));
+    }
+    largest
+}
+
 /// Raises a size to what the forecasts ask for; the measured size always stands under it.
 fn foresee(
     spec: &WorkloadSpec,
@@ -260,7 +298,7 @@ fn foresee(
         let Some(expectation) = expectation else {
             continue;
         };
-        let Some(point) = point(expectation, spec.objective.availability) else {
+        let Some(point) = point(&expectation.maximum, spec.objective.availability) else {
             continue;
         };
         let Some(replicas) = for_total(view, snapshot, point.value, current, tolerance) else {
@@ -286,9 +324,9 @@ fn foresee(
 ///
 /// The price of a shortage against that of an idle replica is taken from the objective: serving a share `a` of the
 /// time at the least cost is the newsvendor's critical ratio `a`.
-fn point(expectation: &Expectation, availability: PerMille) -> Option<QuantilePoint> {
-    let covering = expectation.maximum.iter().find(|point| point.quantile >= availability);
-    covering.or(expectation.maximum.last()).copied()
+fn point(maximum: &[QuantilePoint], availability: PerMille) -> Option<QuantilePoint> {
+    let covering = maximum.iter().find(|point| point.quantile >= availability);
+    covering.or(maximum.last()).copied()
 }
 
 /// Where load follows the size, what it says of a smaller one is not to be had: a bounded step shows it.

@@ -56,6 +56,7 @@ pub(crate) fn spec(signals: Vec<SignalSpec>) -> WorkloadSpec {
         stale_after: Span::from_secs(90),
         take_over: false,
         vertical: Default::default(),
+        almanac: Default::default(),
     }
 }
 
@@ -99,6 +100,7 @@ pub(crate) fn snapshot(current: u32, pods: Vec<PodState>) -> Snapshot {
         pods,
         observations: vec![],
         expectations: vec![],
+        announced: Vec::new(),
         choices: Vec::new(),
         demands: Vec::new(),
         memory: Memory::default(),

@@ -121,6 +121,7 @@ impl Lane {
             pods: self.app.pods(),
             observations: observations.collect(),
             expectations: Vec::new(),
+            announced: Vec::new(),
             choices: Vec::new(),
             demands: Vec::new(),
             memory: self.memory.clone(),

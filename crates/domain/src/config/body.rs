@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::capacity::CapacityBody;
+use super::events::EventBody;
 use super::vertical::VerticalBody;
 use crate::spec::{SelectPolicy, SignalKind, Strategy};
 use crate::unit::Span;
@@ -52,7 +53,7 @@ pub(crate) struct Body {
     pub(crate) labels: Option<BTreeMap<String, String>>,
     /// How its workloads are sized.
     pub(crate) autoscaling: Option<Autoscaling>,
-    /// Days by name, for schedules.
+    /// Days by name, for schedules and holidays.
     pub(crate) calendars: Option<BTreeMap<String, Vec<DateText>>>,
     /// Times in which nothing is changed.
     pub(crate) freeze_windows: Option<BTreeMap<String, FreezeWindow>>,
@@ -111,6 +112,13 @@ pub(crate) struct Autoscaling {
     pub(crate) behavior: Option<BehaviorBody>,
     /// Limits by time, by name.
     pub(crate) schedules: Option<BTreeMap<String, ScheduleBody>>,
+    /// Time zone that their load lives by, such as `Europe/Paris`. Default: UTC.
+    #[schemars(extend("format" = "time-zone"))]
+    pub(crate) time_zone: Option<String>,
+    /// Name of the calendar of days on which load is unlike their weekday.
+    pub(crate) holidays: Option<String>,
+    /// Events that are known in advance, by name. The predictive strategy has the capacity ready.
+    pub(crate) events: Option<BTreeMap<String, EventBody>>,
     /// How long a started replica takes to serve. Default: learned.
     pub(crate) startup_delay: Option<SpanText>,
     /// A measurement older than this is not acted on. Default: 2m.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::body::{Autoscaling, Body, Metrics, Signal};
 use super::capacity::CapacityBody;
+use super::events;
 use super::layers::merge;
 use super::problem::{Problem, Problems, nearest};
 use super::vertical::contradictions;
@@ -125,6 +126,9 @@ impl Found<'_> {
         }
         self.behavior(field, own);
         self.schedules(field, own, body, (least, most));
+        for (inner, message, help) in events::contradictions(own, body) {
+            self.say(&format!("{field}.{inner}"), message, help);
+        }
     }
 
     fn capacity(&mut self, field: &str, signal: &Signal) {

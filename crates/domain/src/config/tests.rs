@@ -2,8 +2,9 @@ use expect_test::{Expect, expect, expect_file};
 use proptest::prelude::*;
 
 use super::*;
+use crate::almanac::Effect;
 use crate::spec::{Capacity, Strategy as Way, Target};
-use crate::unit::{Milli, Replicas, Span};
+use crate::unit::{Milli, PerMille, Replicas, Span};
 
 /// The document of the design, with not a character changed.
 const DESIGN: &str = r#"tenant_config:
@@ -49,6 +50,11 @@ const FULL: &str = r#"tenant_config:
     schedules:
       mornings: { time_zone: Europe/Paris, days: [mon, tue, wed, thu, fri], from: "07:30", until: "10:00", min_replicas: 8, except_calendar: holidays }
       launch: { start: 2026-11-27T00:00:00Z, end: 2026-11-28T00:00:00Z, min_replicas: 20 }
+    time_zone: Europe/Paris
+    holidays: holidays
+    events:
+      broadcast: { start: 2026-12-01T20:00:00+01:00, end: 2026-12-01T22:00:00+01:00, load_factor: 4, confidence: 80 }
+      queue: { start: 2026-12-02T20:00:00Z, end: 2026-12-02T21:00:00Z, added_load: { jobs: 500 }, lead_time: 10m }
   calendars:
     holidays: [2026-12-25, 2027-01-01]
   freeze_windows:
@@ -116,6 +122,17 @@ fn layers_are_laid_over_each_other_field_by_field() {
     assert_eq!(api.spending.unwrap().hour_max.0, 1_500_000);
     assert_eq!(api.objective.availability.0, 995);
     assert_eq!((api.schedules.len(), api.freezes.len()), (2, 1));
+    let [broadcast, queue] = &api.almanac.events[..] else { panic!("two events") };
+    assert_eq!((broadcast.confidence, broadcast.lead), (PerMille(800), Span::from_secs(300)));
+    assert_eq!(
+        (broadcast.from.to_string().as_str(), &broadcast.effect),
+        ("2026-12-01T19:00:00Z", &Effect::Factor(Milli(4000)))
+    );
+    assert_eq!(
+        (queue.lead, &queue.effect),
+        (Span::from_secs(600), &Effect::Added(vec![(jobs.name.clone(), Milli::units(500))]))
+    );
+    assert_eq!((api.almanac.time_zone.as_deref(), api.almanac.holidays.len()), (Some("Europe/Paris"), 2));
 }
 
 #[test]
@@ -132,7 +149,7 @@ fn each_value_names_the_layer_file_and_line_that_set_it() {
     let explained = layers().explain(&parse(FULL).unwrap(), Some("autoscaling")).unwrap();
     let lines: Vec<String> = explained
         .iter()
-        .filter(|one| !one.field.contains("schedules") && !one.field.contains("behavior"))
+        .filter(|one| !["schedules", "behavior", "events"].iter().any(|group| one.field.contains(group)))
         .map(|one| {
             let place = one.file.as_ref().map(|file| format!(" {file}:{}", one.line.unwrap_or(0)));
             format!("{} = {} [{}{}]", one.field, one.value, one.layer, place.unwrap_or_default())
@@ -140,6 +157,7 @@ fn each_value_names_the_layer_file_and_line_that_set_it() {
         .collect();
     expect![[r#"
         autoscaling.enabled = true [built-in]
+        autoscaling.holidays = holidays [tenant acme acme.yaml:21]
         autoscaling.max_replicas = 30 [tenant acme acme.yaml:7]
         autoscaling.metrics.cpu_threshold = 65 [region eu regions/eu.yaml:4]
         autoscaling.min_replicas = 3 [tier gold tiers/gold.yaml:4]
@@ -149,6 +167,7 @@ fn each_value_names_the_layer_file_and_line_that_set_it() {
         autoscaling.stale_after = 2m [built-in]
         autoscaling.strategy = predictive [tier gold tiers/gold.yaml:5]
         autoscaling.take_over = false [built-in]
+        autoscaling.time_zone = Europe/Paris [tenant acme acme.yaml:20]
         autoscaling.vertical.cpu.max = 4 [built-in]
         autoscaling.vertical.cpu.min = 10m [built-in]
         autoscaling.vertical.memory.max = 8Gi [built-in]
@@ -186,23 +205,33 @@ fn a_workloads_own_values_are_told_over_the_tenants() {
         autoscaling.behavior.scale_up.stabilization_window = 0s [built-in]
         autoscaling.behavior.scale_up.tolerance = 10 [built-in]
         autoscaling.enabled = true [built-in]
+        autoscaling.events.broadcast.confidence = 80 [tenant acme acme.yaml:23]
+        autoscaling.events.broadcast.end = 2026-12-01T22:00:00+01:00 [tenant acme acme.yaml:23]
+        autoscaling.events.broadcast.load_factor = 4 [tenant acme acme.yaml:23]
+        autoscaling.events.broadcast.start = 2026-12-01T20:00:00+01:00 [tenant acme acme.yaml:23]
+        autoscaling.events.queue.added_load.jobs = 500 [tenant acme acme.yaml:24]
+        autoscaling.events.queue.end = 2026-12-02T21:00:00Z [tenant acme acme.yaml:24]
+        autoscaling.events.queue.lead_time = 10m [tenant acme acme.yaml:24]
+        autoscaling.events.queue.start = 2026-12-02T20:00:00Z [tenant acme acme.yaml:24]
+        autoscaling.holidays = holidays [tenant acme acme.yaml:21]
         autoscaling.max_replicas = 30 [tenant acme acme.yaml:7]
-        autoscaling.metrics.cpu_threshold = 60 [tenant acme acme.yaml:33]
-        autoscaling.min_replicas = 0 [tenant acme acme.yaml:33]
+        autoscaling.metrics.cpu_threshold = 60 [tenant acme acme.yaml:38]
+        autoscaling.min_replicas = 0 [tenant acme acme.yaml:38]
         autoscaling.signals.jobs.measures_at_zero = true [tenant acme acme.yaml:12]
         autoscaling.signals.jobs.per_replica = 25 [tenant acme acme.yaml:11]
         autoscaling.signals.jobs.query = sum(queue_jobs) [tenant acme acme.yaml:10]
         autoscaling.stale_after = 2m [built-in]
-        autoscaling.strategy = reactive [tenant acme acme.yaml:33]
+        autoscaling.strategy = reactive [tenant acme acme.yaml:38]
         autoscaling.take_over = false [built-in]
+        autoscaling.time_zone = Europe/Paris [tenant acme acme.yaml:20]
         autoscaling.vertical.cpu.max = 4 [built-in]
         autoscaling.vertical.cpu.min = 10m [built-in]
         autoscaling.vertical.memory.max = 8Gi [built-in]
         autoscaling.vertical.memory.min = 16Mi [built-in]
         autoscaling.vertical.mode = off [built-in]
-        kind = StatefulSet [tenant acme acme.yaml:30]
-        namespace = acme-jobs [tenant acme acme.yaml:31]
-        selector.app = worker [tenant acme acme.yaml:32]
+        kind = StatefulSet [tenant acme acme.yaml:35]
+        namespace = acme-jobs [tenant acme acme.yaml:36]
+        selector.app = worker [tenant acme acme.yaml:37]
     "#]].assert_eq(&of_workload(FULL, "worker", None));
     let bare = "tenant_config:\n  workloads: { api: {} }\n";
     expect![[r#"
@@ -641,4 +670,33 @@ fn one_resource_is_never_driven_both_ways_and_every_fault_has_its_place() {
          2 |   autoscaling: { vertical: { mode: initial, controlled: [cpu, memory] } }
            |                                             ^
            help: leave cpu out of `controlled`, or scale by a signal that is no percent of requested cpu, such as requests per second"#]].assert_eq(&refused.to_string());
+}
+
+#[test]
+fn events_that_contradict_themselves_are_told_with_their_places() {
+    let text = "tenant_config:\n  calendars: { holidays: [2026-12-25] }\n  autoscaling:\n    strategy: predictive\n    holidays: holiday\n    signals: { jobs: { query: 'sum(a)', per_replica: 1 } }\n    events:\n      a: { start: 2026-12-01T20:00:00Z, end: 2026-12-01T20:00:00Z, load_factor: 4 }\n      b: { start: 2026-12-01T20:00:00Z, end: 2026-12-01T21:00:00Z }\n      c: { start: 2026-12-01T20:00:00Z, end: 2026-12-01T21:00:00Z, added_load: { jobs: -1 }, lead_time: 2d }\n";
+    let problems = parse(text).unwrap_err();
+    let lines: Vec<String> = problems
+        .0
+        .iter()
+        .map(|one| format!("{}:{}: {} {}", one.line, one.field, one.message, one.help.clone().unwrap_or_default()))
+        .collect();
+    expect![[r#"
+        5:autoscaling.holidays: there is no calendar `holiday` did you mean `holidays`?
+        8:autoscaling.events.a.end: it ends at 2026-12-01T20:00:00Z, which is not after its start 2026-12-01T20:00:00Z 
+        9:autoscaling.events.b: it needs exactly one of `load_factor` and `added_load` 
+        10:autoscaling.events.c.added_load.jobs: -1 is out of range: it must be from 0 to 1000000000000000 
+        10:autoscaling.events.c.lead_time: it can be at most 1d "#]]
+    .assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn events_that_come_to_nothing_are_noted() {
+    let text = "tenant_config:\n  autoscaling:\n    events:\n      a: { start: 2026-12-01T20:00:00Z, end: 2026-12-01T21:00:00Z, load_factor: 4 }\n      b: { start: 2026-12-01T20:00:00Z, end: 2026-12-01T21:00:00Z, added_load: { jobs: 5 } }\n  workloads:\n    api: {}\n    web: { autoscaling: { strategy: predictive } }\n";
+    let effective = Layers::default().resolve(&parse(text).unwrap()).unwrap();
+    expect![[r#"
+        acme/api: event `a` is for the predictive strategy; with the reactive one a schedule can hold a minimum
+        acme/api: event `b` is for the predictive strategy; with the reactive one a schedule can hold a minimum
+        acme/web: event `b` adds to jobs, and no signal of that name sizes this workload by its load"#]]
+    .assert_eq(&effective.notes().join("\n"));
 }

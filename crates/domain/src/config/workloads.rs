@@ -9,6 +9,7 @@ use super::body::{
 };
 use super::capacity::CapacityBody;
 use super::cross::WindowFault;
+use super::events;
 use super::layers::merge;
 use super::vertical;
 use crate::id::{SignalName, TenantId, WorkloadKey, WorkloadName};
@@ -109,10 +110,12 @@ fn spec(
         stale_after: own.stale_after.map_or(STALE_DEFAULT, |span| span.0),
         take_over: own.take_over.unwrap_or(false),
         vertical: Vertical::default(),
+        almanac: events::almanac(own, body),
         key,
     };
     spec.vertical = vertical::rules(own, body.budget.as_ref(), &spec);
     if spec.enabled {
+        notes.extend(events::without_effect(&spec).into_iter().map(|note| format!("{}: {note}", spec.key)));
         notes.extend(vertical::without_effect(own, &spec).map(|note| format!("{}: {note}", spec.key)));
     }
     spec

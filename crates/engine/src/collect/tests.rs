@@ -40,6 +40,7 @@ fn spec(tenant: &str, workload: &str, kind: SignalKind) -> WorkloadSpec {
         stale_after: Span::from_secs(90),
         take_over: false,
         vertical: Default::default(),
+        almanac: Default::default(),
     }
 }
 

@@ -90,11 +90,11 @@ impl Driver {
     }
 
     async fn warm_up(&mut self) {
-        use crate::fleet::{ARENA, DEMAND, MEMORY, MODEL, USAGE};
-        for part in [MEMORY, MODEL, ARENA, DEMAND, USAGE, crate::status::STATUS] {
+        use crate::fleet::{AHEAD, ARENA, DEMAND, MEMORY, MODEL, USAGE};
+        for part in [MEMORY, MODEL, AHEAD, ARENA, DEMAND, USAGE, crate::status::STATUS] {
             match self.ports.store.kept(&Scope::platform(), part).await {
                 Ok(kept) => {
-                    self.upkeep.drop_later(self.fleet.strangers(&kept));
+                    self.upkeep.drop_later(self.fleet.strangers(&kept, self.now()));
                     for complaint in self.fleet.restore(kept) {
                         warn!("{complaint}");
                     }
@@ -307,6 +307,7 @@ fn why(planned: &tenantry_domain::plan::Planned) -> String {
         Some(Source::Forecast { signal, quantile, .. }) => {
             format!("the {} % quantile of the forecast of {signal} asks for it", f64::from(quantile.0) / 10.0)
         }
+        Some(Source::Event { event, .. }) => format!("event `{event}` asks for it"),
         Some(Source::Contest { signal, .. }) => format!("the policy in charge of {signal} asks for it"),
         Some(Source::Schedule(name)) => format!("schedule {name} asks for it"),
         Some(Source::Fixed) => "the declared size".to_owned(),

@@ -43,6 +43,7 @@ fn snapshot(pods: Vec<PodState>) -> Snapshot {
         pods,
         observations: Vec::new(),
         expectations: Vec::new(),
+        announced: Vec::new(),
         choices: Vec::new(),
         demands: Vec::new(),
         vertical: None,

@@ -195,6 +195,49 @@ fn a_declared_event_is_a_floor_of_the_quantiles_that_its_confidence_reaches() {
 }
 
 #[test]
+fn what_an_event_brings_is_neither_multiplied_again_nor_taken_for_a_plain_day() {
+    let (mut outlook, mut calendar, mut chance) = (outlook(), Calendar::new(), Noise(4));
+    let mut plain = |slot: i64| wave(slot) * (1.0 + 0.05 * chance.bell());
+    let now = live(&mut outlook, 9 * 48, &calendar, &mut plain);
+    let (from_ms, until_ms) = (now + 2 * HOUR, now + 8 * HOUR);
+    calendar.event(Event { from_ms, until_ms, effect: Effect::Factor(5.0), confidence: 1.0 }).unwrap();
+    let within_it = |at: i64| (from_ms..until_ms).contains(&at);
+    let load = |slot: i64, plain: f64| if within_it(MONDAY + slot * SLOT) { 5.0 * plain } else { plain };
+    for _ in 0..16 {
+        let now = live(&mut outlook, 1, &calendar, |slot| load(slot, plain(slot)));
+        let slot = (now - MONDAY) / SLOT;
+        let high = outlook.at(now, &calendar).unwrap().quantile(0.99);
+        let truth = load(slot, wave(slot));
+        assert!((truth..1.8 * truth).contains(&high), "{slot}: {high} for {truth}");
+    }
+    let now = live(&mut outlook, 16, &calendar, &mut plain);
+    let tomorrow = from_ms + DAY + 3 * HOUR;
+    let high = outlook.at(tomorrow, &calendar).unwrap().quantile(0.99);
+    assert!(now < tomorrow && high < 1.6 * wave((tomorrow - MONDAY) / SLOT), "{high}");
+}
+
+#[test]
+fn an_outlook_of_a_forecaster_knows_its_week() {
+    let settings = Settings::new(5 * MINUTE, None).unwrap();
+    let (mut forecaster, calendar, mut chance) = (Forecaster::new(settings, &[]), Calendar::new(), Noise(6));
+    let wave = |at: i64| 100.0 + 60.0 * libm::sin(at as f64 / DAY as f64 * std::f64::consts::TAU);
+    let mut now = MONDAY;
+    while now < MONDAY + 10 * DAY {
+        forecaster.observe(now, wave(now) * (1.0 + 0.05 * chance.bell()), now);
+        now += 5 * MINUTE;
+    }
+    let outlook = Outlook::of(&forecaster, &calendar);
+    for hours in [1, 6, 18, 40] {
+        let at = now + hours * HOUR;
+        let [low, middle, high] = outlook.at(at, &calendar).unwrap().quantiles([0.05, 0.5, 0.95]);
+        within(middle, wave(at), 0.08);
+        assert!(low < wave(at) && wave(at) < high && high < 1.5 * wave(at), "{low} {high}");
+    }
+    // A forecaster that knows nothing makes one that does not either.
+    assert!(Outlook::of(&Forecaster::new(settings, &[]), &calendar).at(now, &calendar).is_none());
+}
+
+#[test]
 fn a_series_that_sleeps_for_days_is_known_to_wake() {
     let (mut outlook, calendar, mut chance) = (outlook(), Calendar::new(), Noise(8));
     // Awake for an hour, at 1000, about once in a day and a half, and else at nothing.

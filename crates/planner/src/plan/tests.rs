@@ -5,8 +5,8 @@ use proptest::prelude::{Just, ProptestConfig, any, prop_assert, prop_assert_eq, 
 use proptest::strategy::Strategy as Arbitrary;
 use tenantry_domain::id::SignalName;
 use tenantry_domain::schedule::Window;
-use tenantry_domain::snapshot::{Pause, Reading, Recommendation, ScaleEvent};
-use tenantry_domain::spec::{Behavior, RateLimit, RatePolicy, Schedule, SelectPolicy, Spending};
+use tenantry_domain::snapshot::{Announcement, Expectation, Pause, Reading, Recommendation, ScaleEvent};
+use tenantry_domain::spec::{Behavior, Capacity, RateLimit, RatePolicy, Schedule, SelectPolicy, Spending};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{MicroUsd, Milli, Span};
 
@@ -350,6 +350,45 @@ fn a_trusted_forecast_adds_and_never_takes_away() {
     assert_eq!(size(&spec, &with(75_000, true)), 4, "the reactive strategy does not look ahead");
 }
 
+fn announcement(value: i64) -> Announcement {
+    let Expectation { signal, from, until, maximum, .. } = expectation(value, true);
+    Announcement { event: "launch".into(), signal, from, until, maximum }
+}
+
+#[test]
+fn an_announced_event_adds_and_never_takes_away() {
+    let mut spec = spec(vec![rate(10)]);
+    spec.strategy = Strategy::Predictive;
+    let with = |expected: i64| {
+        let mut snapshot = with_rate(4, 40_000);
+        snapshot.announced = vec![announcement(expected)];
+        snapshot
+    };
+    assert_eq!(size(&spec, &with(75_000)), 8);
+    assert_eq!(size(&spec, &with(5_000)), 4, "the measured size stands under it");
+    // Where the contest decides, a replica is taken for what it carries.
+    spec.signals[0].capacity = Some(Capacity::Declared(Milli::units(15)));
+    let mut snapshot = with(75_000);
+    let signal = SignalName::new("rate").unwrap();
+    let chosen = Choice {
+        signal,
+        replicas: Replicas::new(4),
+        rule: String::new(),
+        would_fail_ppm: 0,
+        failed_ppm: 0,
+        burst: false,
+    };
+    snapshot.choices = vec![chosen];
+    assert_eq!(size(&spec, &snapshot), 5);
+    // It comes whether the load can be seen or not, and what cannot be seen is not shrunk on its word.
+    snapshot.observations.clear();
+    assert_eq!(size(&spec, &snapshot), 5);
+    snapshot.announced = vec![announcement(5_000)];
+    assert_eq!(plan(&spec, &snapshot).plan.action, Action::Hold(Hold::Blind));
+    spec.strategy = Strategy::Reactive;
+    assert_eq!(size(&spec, &with(75_000)), 4, "the reactive strategy does not look ahead");
+}
+
 fn readings() -> impl Arbitrary<Value = Reading> {
     prop_oneof![
         (0_i64..400_000, 0_u64..200).prop_map(|(value, ago)| Reading::Total {
@@ -369,7 +408,7 @@ prop_compose! {
         events in proptest::collection::vec((0_u64..30, 0_u32..40, 0_u32..40), 0..6),
         expected in proptest::option::of((0_i64..600_000, any::<bool>())), freezes: bool, allow_up: bool,
         schedule in proptest::option::of((proptest::option::of(0_u32..40), proptest::option::of(0_u32..40))),
-        manual in proptest::option::of(0_u32..60),
+        manual in proptest::option::of(0_u32..60), announced in proptest::option::of(0_i64..600_000),
     ) -> (WorkloadSpec, Snapshot) {
         let mut spec = spec(vec![rate(10)]);
         spec.bounds = bounds(floor, floor + extra);
@@ -393,6 +432,7 @@ prop_compose! {
         snapshot.memory.events = events.into_iter().map(|(ago, from, to)| event(ago + 1, from, to)).collect();
         snapshot.memory.events.sort_by_key(|event| event.at);
         snapshot.expectations = expected.map(|(value, trusted)| expectation(value, trusted)).into_iter().collect();
+        snapshot.announced = announced.map(announcement).into_iter().collect();
         snapshot.manual = manual.map(|replicas| Override {
             replicas: Replicas::new(replicas), author: "a".into(), reason: "b".into(),
             expires_at: NOW + Span::from_secs(9),

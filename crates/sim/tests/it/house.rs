@@ -78,6 +78,7 @@ pub(crate) fn spec(app: &AppSpec, strategy: Strategy) -> WorkloadSpec {
         stale_after: Span::from_secs(60),
         take_over: false,
         vertical: Default::default(),
+        almanac: Default::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod contest;
 mod demand;
+mod events;
 mod house;
 mod laws;
 mod scenarios;

@@ -88,6 +88,7 @@ fn spec(case: &Case) -> WorkloadSpec {
         spending: None,
         objective: Objective::default(),
         vertical: Default::default(),
+        almanac: Default::default(),
         startup_delay: None,
         stale_after: Span::from_secs(90),
         take_over: false,
@@ -138,6 +139,7 @@ fn snapshot(case: &Case, look: &Look, first: i64, memory: Memory) -> Snapshot {
             .map(|metric| Observation { signal: signal_name(metric), reading: reading(metric) })
             .collect(),
         expectations: vec![],
+        announced: Vec::new(),
         choices: Vec::new(),
         demands: Vec::new(),
         vertical: None,
