@@ -15,6 +15,7 @@ mod events;
 mod explain;
 mod layers;
 mod problem;
+mod query;
 mod schema;
 mod tree;
 mod vertical;
@@ -33,6 +34,7 @@ pub use draft::Draft;
 pub use explain::Explained;
 pub use layers::{Effective, Layers};
 pub use problem::{Problem, Problems};
+pub use query::averaged_over;
 pub use schema::schema;
 
 /// Which document of the configuration.

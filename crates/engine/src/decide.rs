@@ -130,9 +130,10 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, totals: &[Learnable], del
     let (now_ms, from) = (round.now.as_millis(), round.now + delay);
     let commitment = COMMITMENT_MIN.max(Span::from_millis(round.period.as_millis().saturating_mul(2)));
     let ahead = round.forecast.stretch(delay.as_millis_i64(), commitment.as_millis_i64());
-    let [ready, soon] = contend::stretches(round.forecast, delay);
     for signal in entry.spec.signals.iter().filter(|signal| signal.scales) {
         let contested = contend::is_contested(&entry.spec, signal);
+        let lag = entry.lags.get(&signal.name).copied().unwrap_or_default();
+        let [ready, soon] = contend::stretches(round.forecast, delay, lag);
         let stretches: &[Stretch] = if contested { &[ahead, ready, soon] } else { &[ahead] };
         let total = totals.iter().find(|total| total.signal == signal.name);
         if total.is_none() && !entry.models.contains_key(&signal.name) {
@@ -162,7 +163,7 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, totals: &[Learnable], del
                 contend::end(&mut arena, signal, snapshot, demand);
             }
             let seen = (total.map(|total| total.total.as_f64()), &*model, 1);
-            let choice = contend::contend(&mut arena, (&entry.spec, signal), snapshot, seen, delay);
+            let choice = contend::contend(&mut arena, (&entry.spec, signal), snapshot, seen, (delay, lag));
             entry.arenas.extend(arena.map(|arena| (signal.name.clone(), arena)));
             snapshot.choices.extend(choice);
         }

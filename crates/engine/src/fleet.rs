@@ -22,6 +22,7 @@ use tenantry_workflow::patience::Patience;
 use tenantry_workflow::vigil::Vigil;
 
 use crate::announce::{Ahead, is_near};
+use crate::contend::Lags;
 use crate::ports::store::{Intervention, Kept};
 use crate::status::{STATUS, WorkloadStatus};
 
@@ -56,6 +57,8 @@ pub(crate) struct Entry {
     pub(crate) ahead: BTreeMap<SignalName, Ahead>,
     /// Contests of policies, for signals whose capacity is declared or learned.
     pub(crate) arenas: BTreeMap<SignalName, Arena>,
+    /// How old their loads are when they are seen, in steps of a contest.
+    pub(crate) lags: BTreeMap<SignalName, u32>,
     /// What a replica carries of those signals.
     pub(crate) demands: BTreeMap<SignalName, Demand>,
     pub(crate) memory: Memory,
@@ -88,8 +91,9 @@ struct Remembered {
 }
 
 impl Entry {
-    fn new(spec: WorkloadSpec) -> Self {
+    fn new(spec: WorkloadSpec, lags: &mut Lags) -> Self {
         Self {
+            lags: lags.of(&spec),
             spec,
             intervention: Intervention::default(),
             models: BTreeMap::new(),
@@ -124,9 +128,11 @@ impl Fleet {
     /// What was kept of those is named, to be dropped.
     pub fn declare(&mut self, specs: impl IntoIterator<Item = WorkloadSpec>) -> Vec<(WorkloadKey, String)> {
         let mut before = std::mem::take(&mut self.entries);
+        let mut lags = Lags::default();
         for spec in specs {
-            let mut entry = before.remove(&spec.key).unwrap_or_else(|| Entry::new(spec.clone()));
+            let mut entry = before.remove(&spec.key).unwrap_or_else(|| Entry::new(spec.clone(), &mut lags));
             if entry.spec != spec {
+                entry.lags = lags.of(&spec);
                 entry.models.retain(|name, _| same_signal(&entry.spec, &spec, name));
                 entry.demands.retain(|name, _| same_signal(&entry.spec, &spec, name));
                 entry.ahead.retain(|name, _| same_signal(&entry.spec, &spec, name));
