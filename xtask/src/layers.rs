@@ -10,11 +10,15 @@ use serde::Deserialize;
 /// What each crate of ours may depend on, among ours.
 const MAY_SEE: &[(&str, &[&str])] = &[
     ("tenantry-domain", &[]),
+    ("tenantry-audit", &["tenantry-domain"]),
     ("tenantry-forecast", &[]),
     ("tenantry-planner", &["tenantry-domain", "tenantry-forecast"]),
     ("tenantry-workflow", &["tenantry-domain"]),
-    ("tenantry-engine", &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-workflow"]),
-    ("tenantry-store", &["tenantry-domain", "tenantry-engine"]),
+    (
+        "tenantry-engine",
+        &["tenantry-domain", "tenantry-audit", "tenantry-forecast", "tenantry-planner", "tenantry-workflow"],
+    ),
+    ("tenantry-store", &["tenantry-domain", "tenantry-audit", "tenantry-engine"]),
     ("tenantry-operator", &["tenantry-domain", "tenantry-engine"]),
     ("tenantry-adapters", &["tenantry-domain", "tenantry-engine"]),
     (
@@ -25,6 +29,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
         "tenantry",
         &[
             "tenantry-domain",
+            "tenantry-audit",
             "tenantry-forecast",
             "tenantry-planner",
             "tenantry-workflow",

@@ -3,6 +3,7 @@
 //! Names no vendor. What it needs of the outside it declares in [`ports`]; what it decides is in the pure crates.
 
 mod announce;
+pub mod audit;
 pub mod collect;
 mod contend;
 mod decide;

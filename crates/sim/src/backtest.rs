@@ -115,6 +115,11 @@ impl World {
         self.metric_window_secs.div_ceil(STEP_SECS).max(1)
     }
 
+    /// Steps that a measurement is old on the mean when it is seen, beyond the one that it is measured in.
+    fn lag(&self) -> u32 {
+        self.scrape_delay() - 1 + self.metric_window() / 2
+    }
+
     /// Every assumption, in words.
     #[must_use]
     pub fn assumptions(&self) -> Vec<String> {

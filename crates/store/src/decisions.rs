@@ -6,9 +6,11 @@ use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::plan::{Generation, Outcome};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
+use tenantry_engine::ports::store::audit::Deed;
 use tenantry_engine::ports::store::{DecisionFilter, DecisionRecord, Retention};
 use tenantry_engine::scope::Scope;
 
+use crate::audit;
 use crate::backend::Work;
 use crate::failure::Failure;
 use crate::statement::{Row, Statement, Value, signed};
@@ -50,7 +52,31 @@ pub(crate) async fn record(work: &mut Work, decisions: &[DecisionRecord]) -> Res
     let before = "INSERT INTO decisions (id, tenant, workload, at, epoch, cycle, from_replicas, to_replicas, changes, \
                   inputs_digest, outcome, inputs, planned) VALUES";
     work.execute_all(Statement::bulk(work.dialect(), before, &rows, "")).await?;
+    let told = decisions.iter().zip(&ids).filter(|(decision, _)| decision.changes());
+    let deeds: Vec<Deed> = told.map(|(decision, id)| deed(decision, *id)).collect();
+    if !deeds.is_empty() {
+        audit::append(work, &deeds).await?;
+    }
     Ok(ids)
+}
+
+/// What the audit log is told of a decision: what it was made from, and what it was.
+fn deed(decision: &DecisionRecord, id: u64) -> Deed {
+    let size = |replicas: Option<Replicas>| replicas.map_or_else(|| "unknown".to_owned(), |size| size.to_string());
+    Deed {
+        log: Some(decision.key.tenant.clone()),
+        actor: format!("controller/{}", decision.generation.epoch),
+        from: None,
+        at: decision.at,
+        action: "workload.decide",
+        resource: format!("workload/{}/decision/{id}", decision.key),
+        outcome: tenantry_audit::Outcome::Done,
+        reason: format!("{} to {} replicas", size(decision.from), size(decision.to)),
+        request: None,
+        policies: Vec::new(),
+        before: Some(decision.inputs_digest.clone()),
+        after: Some(tenantry_audit::digest(decision.planned.as_bytes())),
+    }
 }
 
 pub(crate) async fn settle(work: &mut Work, outcomes: &[(u64, Outcome)]) -> Result<(), Failure> {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use tenantry_domain::id::{RegionName, TenantId, TierName};
 use tenantry_domain::time::Timestamp;
+use tenantry_engine::ports::store::audit::Deed;
 use tenantry_engine::ports::store::{Authorship, Change, DocumentKey, Owner, Revision, StoreError};
 use tenantry_engine::scope::Scope;
 
+use crate::audit;
 use crate::backend::Work;
 use crate::failure::Failure;
 use crate::statement::{Row, Statement, Value, signed};
@@ -31,8 +33,11 @@ pub(crate) async fn revise(work: &mut Work, changes: &[Change], by: &Authorship)
     count_change(work).await?;
     let mut heads = heads(work, changes).await?;
     let mut made = Vec::with_capacity(changes.len());
+    let mut deeds = Vec::with_capacity(changes.len());
     for change in changes {
-        let revision = admit(change, heads.get(&change.key), by).map_err(Failure::Said)?;
+        let before = heads.get(&change.key);
+        let revision = admit(change, before, by).map_err(Failure::Said)?;
+        deeds.push(deed(&revision, before));
         let head = Head {
             number: revision.number,
             live: revision.body.is_some(),
@@ -44,7 +49,34 @@ pub(crate) async fn revise(work: &mut Work, changes: &[Change], by: &Authorship)
     }
     write_revisions(work, &made).await?;
     write_heads(work, &heads).await?;
+    audit::append(work, &deeds).await?;
     Ok(made)
+}
+
+/// What the audit log is told of a revision.
+fn deed(revision: &Revision, before: Option<&Head>) -> Deed {
+    let log = if let DocumentKey::Tenant(tenant) = &revision.key { Some(tenant.clone()) } else { None };
+    let resource = match &revision.key {
+        DocumentKey::Defaults => "defaults".to_owned(),
+        DocumentKey::Tier(name) => format!("tier/{name}"),
+        DocumentKey::Region(name) => format!("region/{name}"),
+        DocumentKey::Tenant(id) => format!("tenant/{id}"),
+    };
+    let digest = |live: bool, digest: &str| (live && !digest.is_empty()).then(|| digest.to_owned());
+    Deed {
+        log,
+        actor: revision.author.clone(),
+        from: None,
+        at: revision.at,
+        action: if revision.body.is_some() { "config.revise" } else { "config.remove" },
+        resource: format!("{resource}@{}", revision.number),
+        outcome: tenantry_audit::Outcome::Done,
+        reason: revision.reason.clone(),
+        request: None,
+        policies: Vec::new(),
+        before: before.and_then(|head| digest(head.live, &head.digest)),
+        after: digest(revision.body.is_some(), &revision.digest),
+    }
 }
 
 /// The revision that a change makes of the document as it is.

@@ -11,6 +11,7 @@
 //! [`ConfigStore`]: tenantry_engine::ports::store::ConfigStore
 //! [`ControlStore`]: tenantry_engine::ports::store::ControlStore
 
+mod audit;
 mod backend;
 mod control;
 mod decisions;

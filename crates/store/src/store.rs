@@ -1,9 +1,11 @@
 //! The open store: each method of the contract as one transaction or one reading statement.
 
 use async_trait::async_trait;
+use tenantry_audit::Hash;
 use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::plan::Outcome;
 use tenantry_domain::time::Timestamp;
+use tenantry_engine::ports::store::audit::{AuditStore, Deed, LogFilter, LogHead, LogOf, Logged, Seal};
 use tenantry_engine::ports::store::{
     Authorship, Change, ConfigStore, ControlStore, DecisionFilter, DecisionRecord, DocumentKey, Intervention, Kept,
     Retention, Revision, Stored,
@@ -14,7 +16,7 @@ use crate::backend::{Backend, Work};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::statement::{Row, Statement};
-use crate::{control, decisions, documents};
+use crate::{audit, control, decisions, documents};
 
 /// A SQLite file or a PostgreSQL database that is open. Made by [`open`](crate::open).
 #[derive(Debug)]
@@ -203,5 +205,58 @@ impl ControlStore for Store {
 
     async fn release(&self, name: &str, holder: &str) -> Stored<()> {
         transaction!(self, "give up a lease", |work| control::release(&mut work, name, holder))
+    }
+}
+
+#[async_trait]
+impl AuditStore for Store {
+    async fn note(&self, deeds: &[Deed]) -> Stored<()> {
+        if deeds.is_empty() {
+            return Ok(());
+        }
+        transaction!(self, "write down what was done", |work| audit::append(&mut work, deeds))
+    }
+
+    async fn logs(&self, scope: &Scope) -> Stored<Vec<LogHead>> {
+        let rows = self.backend.read(audit::heads(scope)).await;
+        rows.and_then(audit::read_heads).map_err(|failure| failure.during("read the audit logs"))
+    }
+
+    async fn unsealed(&self, count: u32) -> Stored<Vec<LogHead>> {
+        let rows = self.backend.read(audit::unsealed(count)).await;
+        rows.and_then(audit::read_heads).map_err(|failure| failure.during("look for entries to seal"))
+    }
+
+    async fn entries(&self, log: &LogOf, from: u64, count: u32) -> Stored<Vec<Logged>> {
+        let read = async { audit::read_entries(self.backend.read(audit::entries(log, from, count)?).await?) };
+        read.await.map_err(|failure: Failure| failure.during("read an audit log"))
+    }
+
+    async fn search(&self, log: &LogOf, filter: &LogFilter, count: u32) -> Stored<Vec<Logged>> {
+        let read = async { audit::read_entries(self.backend.read(audit::matching(log, filter, count)?).await?) };
+        read.await.map_err(|failure: Failure| failure.during("search an audit log"))
+    }
+
+    async fn hashes(&self, log: &LogOf, places: &[u64]) -> Stored<Vec<(u64, Hash)>> {
+        let read = async {
+            let mut found = Vec::with_capacity(places.len());
+            for statement in audit::hashes(log, places)? {
+                for row in self.backend.read(statement).await? {
+                    found.push(audit::read_hash(row)?);
+                }
+            }
+            Ok(found)
+        };
+        read.await.map_err(|failure: Failure| failure.during("read an audit log's tree"))
+    }
+
+    async fn checkpoints(&self, log: &LogOf) -> Stored<Vec<String>> {
+        let rows = self.backend.read(audit::checkpoints(log)).await;
+        let texts = rows.and_then(|rows| rows.into_iter().map(|mut row| row.text()).collect());
+        texts.map_err(|failure| failure.during("read an audit log's checkpoints"))
+    }
+
+    async fn seal(&self, seal: &Seal) -> Stored<bool> {
+        transaction!(self, "seal an audit log", |work| audit::seal(&mut work, seal))
     }
 }

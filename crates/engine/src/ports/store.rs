@@ -3,6 +3,8 @@
 //! INVARIANT(durable): when a method that writes has returned `Ok`, the write survives the loss of the process, of
 //! power, and of room on the disk; when it has not, nothing of it is ever seen.
 
+pub mod audit;
+
 use std::fmt;
 
 use async_trait::async_trait;

@@ -47,7 +47,7 @@ impl Ours {
     /// One for each of some error budgets, all at `size` replicas.
     pub(super) fn new<const N: usize>(world: &World, size: u32, budgets: [f64; N]) -> Option<[Self; N]> {
         let settings = Settings::new(STEP_MS, None).ok()?;
-        let (delay, lag) = (world.delay(), world.scrape_delay() - 1);
+        let (delay, lag) = (world.delay(), world.lag());
         let forecaster = Forecaster::new(settings, &stretches(settings, delay, lag));
         let seer = Seer { forecaster, scrape_delay: i64::from(world.scrape_delay()), learned: None };
         let seer = Rc::new(RefCell::new(seer));

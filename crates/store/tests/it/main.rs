@@ -10,6 +10,7 @@
 )]
 
 mod again;
+mod audit;
 mod chance;
 mod conformance;
 mod crash;

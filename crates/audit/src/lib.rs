@@ -1,0 +1,23 @@
+//! Logs of what was done that nobody can alter unseen.
+//!
+//! Each tenant has a log of its own: a Merkle tree as RFC 6962 has it, over [`Entry`]s in the order in which they were made.
+//! A [`Checkpoint`] is its size and root, signed with Ed25519 and cosigned with ML-DSA-44 in the forms of C2SP
+//! (tlog-checkpoint, signed-note, tlog-cosignature), so that verifiers of others can read it. [`verify`] holds an export
+//! against a key that its reader trusts, with no trust in whoever made it, and names the place of what was altered.
+//!
+//! Nothing here reads a clock, a file or the network; keys come in as seeds.
+
+mod entry;
+mod export;
+mod key;
+mod tree;
+mod verify;
+
+pub use entry::{ENTRY_MAX, Entry, EntryError, Outcome, digest};
+pub use export::{FORMAT, Line};
+pub use key::{Checkpoint, CheckpointError, PublicKeys, SEED_LENGTH, SigningKeys, origin};
+pub use tree::{
+    Hash, Inclusion, Missing, Places, Tree, added, edge, first_place, hash_of, is_included, is_prefix, prove_inclusion,
+    prove_prefix, root,
+};
+pub use verify::{Finding, Trust, Verdict, Verifier};

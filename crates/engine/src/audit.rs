@@ -1,0 +1,259 @@
+//! The use cases of the audit logs: sealing what was written down, searching it, and handing it out so that others can
+//! verify it without trust in who keeps it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tenantry_audit::{
+    Checkpoint, CheckpointError, Entry, EntryError, FORMAT, Hash, Inclusion, Line, Missing, PublicKeys, SigningKeys,
+    added, edge, first_place, hash_of, origin, prove_inclusion, root,
+};
+use tenantry_domain::time::Timestamp;
+use thiserror::Error;
+
+use crate::ports::store::StoreError;
+use crate::ports::store::audit::{AuditStore, LogFilter, LogHead, LogOf, Logged, Seal};
+use crate::scope::Scope;
+
+/// Entries of one log that are sealed at a time.
+const ENTRIES_MAX: u32 = 4_096;
+/// Logs that are sealed in one round.
+const LOGS_MAX: u32 = 1_024;
+
+/// Why a log was not sealed, read or handed out.
+#[derive(Debug, Error)]
+pub enum AuditError {
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The tree in the store has not what it should.
+    #[error("the log of {log} cannot be gone on with: {source}; `tenantry audit verify` says what was altered")]
+    Broken {
+        /// Whose.
+        log: String,
+        /// What is missing.
+        source: Missing,
+    },
+    /// An entry in the store is none.
+    #[error("entry {seq} of the log of {log} cannot be read: {source}; `tenantry audit verify` says what was altered")]
+    Unreadable {
+        /// Whose.
+        log: String,
+        /// Which.
+        seq: u64,
+        /// What is wrong.
+        source: EntryError,
+    },
+    /// A checkpoint could not be signed.
+    #[error(transparent)]
+    Signing(#[from] CheckpointError),
+    /// There is no such log, or nothing of it may be seen.
+    #[error("there is no audit log of {log}")]
+    NoLog {
+        /// Whose.
+        log: String,
+    },
+    /// It has no such entry, or it is not sealed yet.
+    #[error("the log of {log} has no sealed entry {seq}; {sealed} are sealed")]
+    NoEntry {
+        /// Whose.
+        log: String,
+        /// Which.
+        seq: u64,
+        /// How many there are.
+        sealed: u64,
+    },
+}
+
+impl AuditError {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Broken { .. } | Self::Unreadable { .. } => "T901",
+            Self::Signing(_) => "T902",
+            Self::NoLog { .. } | Self::NoEntry { .. } => "T903",
+        }
+    }
+}
+
+/// Whose log it is, for people.
+#[must_use]
+pub fn named(log: &LogOf) -> String {
+    log.as_ref().map_or_else(|| "the platform".to_owned(), |tenant| format!("tenant `{tenant}`"))
+}
+
+/// The use cases, of one deployment.
+#[derive(Clone)]
+pub struct Audit {
+    store: Arc<dyn AuditStore>,
+    deployment: String,
+}
+
+impl std::fmt::Debug for Audit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Audit").field("deployment", &self.deployment).finish_non_exhaustive()
+    }
+}
+
+impl Audit {
+    /// Over a store. Logs are named after the deployment.
+    #[must_use]
+    pub fn new(store: Arc<dyn AuditStore>, deployment: impl Into<String>) -> Self {
+        Self { store, deployment: deployment.into() }
+    }
+
+    /// Seals what was written down since the last time: hashes it into the trees and signs their roots. Says how many
+    /// entries that were.
+    ///
+    /// # Errors
+    /// [`AuditError`]; logs that came before are sealed all the same.
+    pub async fn seal(&self, keys: &SigningKeys, now: Timestamp) -> Result<u64, AuditError> {
+        let mut sealed = 0;
+        loop {
+            let waiting = self.store.unsealed(LOGS_MAX).await?;
+            let mut done = 0;
+            for head in &waiting {
+                done += self.seal_one(head, keys, now).await?;
+            }
+            sealed += done;
+            if done == 0 {
+                return Ok(sealed);
+            }
+        }
+    }
+
+    async fn seal_one(&self, head: &LogHead, keys: &SigningKeys, now: Timestamp) -> Result<u64, AuditError> {
+        let broken = |source| AuditError::Broken { log: named(&head.log), source };
+        let entries = self.store.entries(&head.log, head.sealed, ENTRIES_MAX).await?;
+        let mut tree: BTreeMap<u64, Hash> =
+            self.store.hashes(&head.log, &edge(head.sealed)).await?.into_iter().collect();
+        let (mut size, mut hashes) = (head.sealed, Vec::new());
+        for logged in entries.iter().take_while(|logged| logged.seq < head.entries) {
+            let new = added(size, hash_of(&logged.entry), &tree).map_err(broken)?;
+            let placed = (first_place(size)..).zip(new);
+            hashes.extend(placed.clone());
+            tree.extend(placed);
+            size += 1;
+        }
+        let root = root(size, &tree).map_err(broken)?;
+        let checkpoint = Checkpoint { origin: self.origin(&head.log), size, root };
+        let checkpoint = keys.sign(&checkpoint, now)?;
+        let seal = Seal { log: head.log.clone(), from: head.sealed, size, hashes, checkpoint };
+        let first = size > head.sealed && self.store.seal(&seal).await?;
+        Ok(if first { size - head.sealed } else { 0 })
+    }
+
+    /// The name of a log.
+    #[must_use]
+    pub fn origin(&self, log: &LogOf) -> String {
+        origin(&self.deployment, log.as_ref())
+    }
+
+    /// The logs that may be seen.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub async fn logs(&self, scope: &Scope) -> Result<Vec<LogHead>, AuditError> {
+        Ok(self.store.logs(scope).await?)
+    }
+
+    async fn head(&self, scope: &Scope, log: &LogOf) -> Result<LogHead, AuditError> {
+        let found = self.store.logs(scope).await?.into_iter().find(|head| head.log == *log);
+        found.ok_or_else(|| AuditError::NoLog { log: named(log) })
+    }
+
+    /// Entries of a log that a filter lets through, newest first, at most `count`.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub async fn search(
+        &self,
+        scope: &Scope,
+        log: &LogOf,
+        filter: &LogFilter,
+        count: u32,
+    ) -> Result<Vec<Entry>, AuditError> {
+        self.head(scope, log).await?;
+        let found = self.store.search(log, filter, count).await?;
+        found.iter().map(|logged| read(log, logged)).collect()
+    }
+
+    /// That an entry is in the log as it was last signed: the entry, the proof, and the signed checkpoint.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub async fn prove(&self, scope: &Scope, log: &LogOf, seq: u64) -> Result<(Entry, Inclusion, String), AuditError> {
+        let sealed = self.head(scope, log).await?.sealed;
+        let missing = || AuditError::NoEntry { log: named(log), seq, sealed };
+        let logged = self.store.entries(log, seq, 1).await?.into_iter().next().filter(|found| found.seq == seq);
+        let logged = logged.filter(|_| seq < sealed).ok_or_else(missing)?;
+        let checkpoint = self.store.checkpoints(log).await?.pop().ok_or_else(missing)?;
+        let places = asked_places(|asked| prove_inclusion(seq, sealed, asked).is_ok());
+        let tree: BTreeMap<u64, Hash> = self.store.hashes(log, &places).await?.into_iter().collect();
+        let proof = prove_inclusion(seq, sealed, &tree);
+        let proof = proof.map_err(|source| AuditError::Broken { log: named(log), source })?;
+        Ok((read(log, &logged)?, proof, checkpoint))
+    }
+
+    /// Hands out the log as the lines of an export, from its first entry to its last sealed one.
+    ///
+    /// # Errors
+    /// [`AuditError`], or what `write` says.
+    pub async fn export<E: From<AuditError>>(
+        &self,
+        (scope, log): (&Scope, &LogOf),
+        keys: &PublicKeys,
+        mut write: impl FnMut(Line) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sealed = self.head(scope, log).await?.sealed;
+        write(Line::Log { format: FORMAT, origin: self.origin(log), keys: keys.to_text() })?;
+        let mut next = 0;
+        while next < sealed {
+            let entries = self.store.entries(log, next, ENTRIES_MAX).await.map_err(AuditError::from)?;
+            let places: Vec<u64> = entries.iter().map(|logged| first_place(logged.seq)).collect();
+            let hashes: BTreeMap<u64, Hash> =
+                self.store.hashes(log, &places).await.map_err(AuditError::from)?.into_iter().collect();
+            if entries.is_empty() {
+                break;
+            }
+            for logged in entries.iter().filter(|logged| logged.seq < sealed) {
+                // What the tree has for it, also where the entry is another one by now: that is what is to be seen.
+                let hash = hashes.get(&first_place(logged.seq)).map(Hash::to_string).unwrap_or_default();
+                write(Line::Entry { entry: read(log, logged)?, hash, detail: None })?;
+            }
+            next = entries.last().map_or(sealed, |logged| logged.seq + 1);
+        }
+        for checkpoint in self.store.checkpoints(log).await.map_err(AuditError::from)? {
+            write(Line::Checkpoint(checkpoint))?;
+        }
+        Ok(())
+    }
+}
+
+fn read(log: &LogOf, logged: &Logged) -> Result<Entry, AuditError> {
+    Entry::from_bytes(&logged.entry).map_err(|source| AuditError::Unreadable {
+        log: named(log),
+        seq: logged.seq,
+        source,
+    })
+}
+
+/// The places that a proof asks for: it is made once of nothing, to see them.
+fn asked_places(make: impl Fn(&Asked) -> bool) -> Vec<u64> {
+    let asked = Asked::default();
+    make(&asked);
+    asked.0.into_inner()
+}
+
+/// Hashes of nothing at every place, which notes what was asked of it.
+#[derive(Default)]
+struct Asked(std::cell::RefCell<Vec<u64>>);
+
+impl tenantry_audit::Places for Asked {
+    fn hashes(&self, places: &[u64]) -> Option<Vec<Hash>> {
+        self.0.borrow_mut().extend(places);
+        Some(places.iter().map(|_| Hash([0; 32])).collect())
+    }
+}

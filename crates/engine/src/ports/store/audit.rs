@@ -1,0 +1,143 @@
+//! Logs of what was done: a tenant's, and the platform's own.
+//!
+//! INVARIANT(no change without a record): what a store changes for somebody, it writes down in the same transaction.
+
+use async_trait::async_trait;
+use tenantry_audit::{Hash, Outcome};
+use tenantry_domain::id::TenantId;
+use tenantry_domain::time::Timestamp;
+
+use super::Stored;
+use crate::scope::Scope;
+
+/// Whose log; none for the platform's.
+pub type LogOf = Option<TenantId>;
+
+/// Something that was done or refused, to be written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    /// In whose log.
+    pub log: LogOf,
+    /// Who.
+    pub actor: String,
+    /// From where, where it is known.
+    pub from: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// What, such as `config.revise`.
+    pub action: &'static str,
+    /// To what, such as `tenant/acme`.
+    pub resource: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, in the words of who did it.
+    pub reason: String,
+    /// The request that it came with.
+    pub request: Option<String>,
+    /// Policies that decided.
+    pub policies: Vec<String>,
+    /// Digest of what was there before.
+    pub before: Option<String>,
+    /// Digest of what was there after.
+    pub after: Option<String>,
+}
+
+/// How far a log has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogHead {
+    /// Whose.
+    pub log: LogOf,
+    /// How many entries it has.
+    pub entries: u64,
+    /// How many of them are sealed: hashed into the tree, and signed for.
+    pub sealed: u64,
+}
+
+/// An entry as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Its place in the log.
+    pub seq: u64,
+    /// Its bytes.
+    pub entry: Vec<u8>,
+}
+
+/// Which entries to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    /// By this actor.
+    pub actor: Option<String>,
+    /// Of this action, or of those that begin with it and a dot.
+    pub action: Option<String>,
+    /// Not before this instant.
+    pub since: Option<Timestamp>,
+    /// Only those with a lower place; for the next page.
+    pub before: Option<u64>,
+}
+
+/// What is added to a log's tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// Whose log.
+    pub log: LogOf,
+    /// How many entries were sealed before; another number there means that somebody else has sealed it.
+    pub from: u64,
+    /// How many are sealed with it.
+    pub size: u64,
+    /// The new hashes with their places.
+    pub hashes: Vec<(u64, Hash)>,
+    /// The signed checkpoint.
+    pub checkpoint: String,
+}
+
+/// The logs.
+#[async_trait]
+pub trait AuditStore: Send + Sync {
+    /// Writes deeds down by themselves: refusals, and what was read. What changes the store is written by what changes it.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    async fn note(&self, deeds: &[Deed]) -> Stored<()>;
+
+    /// The logs in scope, ordered by tenant, the platform's first. A tenant's scope has its own alone.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    async fn logs(&self, scope: &Scope) -> Stored<Vec<LogHead>>;
+
+    /// Logs with entries that are not sealed, at most `count`.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    async fn unsealed(&self, count: u32) -> Stored<Vec<LogHead>>;
+
+    /// Entries of a log from `from` on, in order, at most `count`.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    async fn entries(&self, log: &LogOf, from: u64, count: u32) -> Stored<Vec<Logged>>;
+
+    /// Entries of a log that a filter lets through, newest first, at most `count`.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    async fn search(&self, log: &LogOf, filter: &LogFilter, count: u32) -> Stored<Vec<Logged>>;
+
+    /// Hashes of a log's tree at some places, with them; those that are not there are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    async fn hashes(&self, log: &LogOf, places: &[u64]) -> Stored<Vec<(u64, Hash)>>;
+
+    /// Signed checkpoints of a log, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    async fn checkpoints(&self, log: &LogOf) -> Stored<Vec<String>>;
+
+    /// Adds to a log's tree; says whether it did, which it does not where somebody else was first.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    async fn seal(&self, seal: &Seal) -> Stored<bool>;
+}

@@ -1,0 +1,189 @@
+//! Logs of what was done, written in the transactions of what they tell of.
+
+use std::collections::BTreeMap;
+
+use tenantry_audit::{Entry, Hash};
+use tenantry_domain::id::TenantId;
+use tenantry_engine::ports::store::audit::{Deed, LogFilter, LogHead, LogOf, Logged, Seal};
+use tenantry_engine::scope::Scope;
+
+use crate::backend::Work;
+use crate::failure::Failure;
+use crate::statement::{Row, Statement, Value, signed};
+
+/// Between two checkpoints that are kept there are at most so many entries, and most often as many: each is some
+/// kilobytes, and what was altered is found between two of them.
+const KEPT_EVERY: u64 = 256;
+
+fn name(log: &LogOf) -> &str {
+    log.as_ref().map_or("", TenantId::as_str)
+}
+
+fn log(row: &mut Row) -> Result<LogOf, Failure> {
+    let name = row.text()?;
+    if name.is_empty() {
+        return Ok(None);
+    }
+    TenantId::new(name).map(Some).map_err(|error| Failure::Unreadable(error.to_string()))
+}
+
+/// Writes deeds down, each at the end of its log.
+pub(crate) async fn append(work: &mut Work, deeds: &[Deed]) -> Result<(), Failure> {
+    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+    deeds.iter().for_each(|deed| *counts.entry(name(&deed.log)).or_default() += 1);
+    // In the order of names, so that two that write in the same logs wait for each other and not crosswise.
+    let rows: Vec<_> = counts.iter().map(|(log, count)| [Value::Text(log), Value::Int(*count)]).collect();
+    let before = "INSERT INTO audit_logs (tenant, entries) VALUES";
+    let after = "ON CONFLICT (tenant) DO UPDATE SET entries = audit_logs.entries + excluded.entries \
+                 RETURNING tenant, entries";
+    let mut next: BTreeMap<String, u64> = BTreeMap::new();
+    for statement in Statement::bulk(work.dialect(), before, &rows, after) {
+        for mut row in work.fetch(statement).await? {
+            let (log, entries) = (row.text()?, row.count()?);
+            let count = counts.get(log.as_str()).and_then(|count| u64::try_from(*count).ok()).unwrap_or_default();
+            next.insert(log, entries.saturating_sub(count));
+        }
+    }
+    let mut written = Vec::with_capacity(deeds.len());
+    for deed in deeds {
+        let place = next.get_mut(name(&deed.log)).ok_or_else(|| Failure::Unreadable("a log is missing".to_owned()))?;
+        let entry = entry(deed, *place);
+        *place += 1;
+        let bytes = entry.to_bytes().map_err(|error| Failure::Refused(error.to_string()))?;
+        written.push((entry, bytes));
+    }
+    let mut rows = Vec::with_capacity(written.len());
+    for ((entry, bytes), deed) in written.iter().zip(deeds) {
+        rows.push([
+            Value::Text(name(&deed.log)),
+            Value::Int(signed(entry.seq)?),
+            Value::Int(entry.at.as_millis()),
+            Value::Text(&entry.actor),
+            Value::Text(&entry.action),
+            Value::Bytes(bytes),
+        ]);
+    }
+    let before = "INSERT INTO audit_entries (tenant, seq, at, actor, action, entry) VALUES";
+    work.execute_all(Statement::bulk(work.dialect(), before, &rows, "")).await?;
+    Ok(())
+}
+
+fn entry(deed: &Deed, seq: u64) -> Entry {
+    let Deed { log, actor, from, at, action, resource, outcome, reason, request, policies, before, after } =
+        deed.clone();
+    Entry {
+        action: action.to_owned(),
+        actor,
+        after,
+        at,
+        before,
+        detail: None,
+        from,
+        outcome,
+        policies,
+        reason,
+        request,
+        resource,
+        seq,
+        tenant: log,
+    }
+}
+
+pub(crate) fn heads(scope: &Scope) -> Statement<'_> {
+    let every = "SELECT tenant, entries, sealed FROM audit_logs";
+    match scope.only() {
+        None => Statement::new(format!("{every} ORDER BY tenant"), Vec::new()),
+        Some(tenant) => Statement::new(format!("{every} WHERE tenant = $1"), vec![Value::Text(tenant.as_str())]),
+    }
+}
+
+pub(crate) fn unsealed(count: u32) -> Statement<'static> {
+    let sql = "SELECT tenant, entries, sealed FROM audit_logs WHERE sealed < entries ORDER BY tenant LIMIT $1";
+    Statement::new(sql, vec![Value::Int(count.into())])
+}
+
+pub(crate) fn read_heads(rows: Vec<Row>) -> Result<Vec<LogHead>, Failure> {
+    let head = |mut row: Row| Ok(LogHead { log: log(&mut row)?, entries: row.count()?, sealed: row.count()? });
+    rows.into_iter().map(head).collect()
+}
+
+pub(crate) fn entries(log: &LogOf, from: u64, count: u32) -> Result<Statement<'_>, Failure> {
+    let sql = "SELECT seq, entry FROM audit_entries WHERE tenant = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
+    Ok(Statement::new(sql, vec![Value::Text(name(log)), Value::Int(signed(from)?), Value::Int(count.into())]))
+}
+
+pub(crate) fn matching<'a>(log: &'a LogOf, filter: &'a LogFilter, count: u32) -> Result<Statement<'a>, Failure> {
+    let mut sql = "SELECT seq, entry FROM audit_entries WHERE tenant = $1".to_owned();
+    let mut values = vec![Value::Text(name(log))];
+    let mut also = |condition: &str, value: Value<'a>| {
+        values.push(value);
+        sql.push_str(&condition.replace('?', &format!("${}", values.len())));
+    };
+    if let Some(before) = filter.before {
+        also(" AND seq < ?", Value::Int(signed(before)?));
+    }
+    if let Some(since) = filter.since {
+        also(" AND at >= ?", Value::Int(since.as_millis()));
+    }
+    if let Some(actor) = &filter.actor {
+        also(" AND actor = ?", Value::Text(actor));
+    }
+    if let Some(action) = &filter.action {
+        also(" AND (action = ? OR substr(action, 1, length(?) + 1) = ? || '.')", Value::Text(action));
+    }
+    also(" ORDER BY seq DESC LIMIT ?", Value::Int(count.into()));
+    Ok(Statement::new(sql, values))
+}
+
+pub(crate) fn read_entries(rows: Vec<Row>) -> Result<Vec<Logged>, Failure> {
+    rows.into_iter().map(|mut row| Ok(Logged { seq: row.count()?, entry: row.bytes()? })).collect()
+}
+
+/// The hashes at some places; a statement for as many as one may have.
+pub(crate) fn hashes<'a>(log: &'a LogOf, places: &[u64]) -> Result<Vec<Statement<'a>>, Failure> {
+    let one = |places: &[u64]| {
+        let mut values = vec![Value::Text(name(log))];
+        let mut listed = Vec::with_capacity(places.len());
+        for place in places {
+            values.push(Value::Int(signed(*place)?));
+            listed.push(format!("${}", values.len()));
+        }
+        let sql = format!("SELECT place, hash FROM audit_hashes WHERE tenant = $1 AND place IN ({})", listed.join(","));
+        Ok(Statement::new(sql, values))
+    };
+    places.chunks(1_000).map(one).collect()
+}
+
+pub(crate) fn read_hash(mut row: Row) -> Result<(u64, Hash), Failure> {
+    let (place, bytes) = (row.count()?, row.bytes()?);
+    let hash =
+        <[u8; 32]>::try_from(bytes).map_err(|_| Failure::Unreadable("a hash is not 32 bytes long".to_owned()))?;
+    Ok((place, Hash(hash)))
+}
+
+pub(crate) fn checkpoints(log: &LogOf) -> Statement<'_> {
+    let sql = "SELECT signed FROM audit_checkpoints WHERE tenant = $1 ORDER BY size";
+    Statement::new(sql, vec![Value::Text(name(log))])
+}
+
+pub(crate) async fn seal(work: &mut Work, seal: &Seal) -> Result<bool, Failure> {
+    let log = Value::Text(name(&seal.log));
+    let (from, size) = (Value::Int(signed(seal.from)?), Value::Int(signed(seal.size)?));
+    let sql = "UPDATE audit_logs SET sealed = $3 WHERE tenant = $1 AND sealed = $2 AND entries >= $3";
+    if work.execute(Statement::new(sql, vec![log, from, size])).await? == 0 {
+        return Ok(false);
+    }
+    let mut rows = Vec::with_capacity(seal.hashes.len());
+    for (place, hash) in &seal.hashes {
+        rows.push([log, Value::Int(signed(*place)?), Value::Bytes(&hash.0)]);
+    }
+    let before = "INSERT INTO audit_hashes (tenant, place, hash) VALUES";
+    work.execute_all(Statement::bulk(work.dialect(), before, &rows, "")).await?;
+    if seal.from / KEPT_EVERY == seal.size / KEPT_EVERY {
+        let sql = "DELETE FROM audit_checkpoints WHERE tenant = $1 AND size = $2";
+        work.execute(Statement::new(sql, vec![log, from])).await?;
+    }
+    let sql = "INSERT INTO audit_checkpoints (tenant, size, signed) VALUES ($1, $2, $3)";
+    work.execute(Statement::new(sql, vec![log, size, Value::Text(&seal.checkpoint)])).await?;
+    Ok(true)
+}
