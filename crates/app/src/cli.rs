@@ -5,7 +5,7 @@ use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::unit::Span;
 
-use crate::commands::{backtest, config, demo, forecast, simulate, up};
+use crate::commands::{audit, backtest, config, demo, forecast, simulate, up};
 use crate::output::Format;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
@@ -79,6 +79,12 @@ pub(crate) enum Command {
   tenantry get decisions --changes")]
     #[command(subcommand)]
     Get(Get),
+    /// Who did what, and the proof that nothing of it was altered
+    #[command(after_help = "Examples:
+  tenantry audit log acme --since 24h
+  tenantry audit verify")]
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Say why a workload is the size it is
     #[command(after_help = "Examples:
   tenantry explain acme/api              the last decision

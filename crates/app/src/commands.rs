@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+pub(crate) mod audit;
 pub(crate) mod backtest;
 pub(crate) mod config;
 pub(crate) mod demo;
@@ -38,6 +39,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Simulate(command) => simulate::run(&common, command).await,
         Command::Errors { code } => errors::run(&common, code.as_deref()),
         Command::Config(command) => config::run(&common, command).await,
+        Command::Audit(command) => audit::run(&common, command).await,
         Command::Get(command) => get::run(&common, command).await,
         Command::Explain(command) => explain::run(&common, command).await,
         Command::Recommend(command) => recommend::run(&common, command).await,

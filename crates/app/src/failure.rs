@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use tenantry_adapters::metrics::prometheus::SettingsError;
 use tenantry_adapters::metrics::replay::ReplayError;
+use tenantry_engine::audit::AuditError;
 use tenantry_engine::ports::store::StoreError;
 use tenantry_engine::record::RecordError;
 use tenantry_engine::tenants::TenantsError;
@@ -44,9 +45,11 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let replay = || error.downcast_ref::<ReplayError>().map(ReplayError::code);
     let record = || error.downcast_ref::<RecordError>().map(RecordError::code);
     let scenario = || error.downcast_ref::<ScenarioError>().map(ScenarioError::code);
+    let audit = || error.downcast_ref::<AuditError>().map(AuditError::code);
     let undecided = || error.downcast_ref::<Undecided>().map(Undecided::code);
     tenants
         .or_else(undecided)
+        .or_else(audit)
         .or_else(store)
         .or_else(connect)
         .or_else(settings)

@@ -1,5 +1,6 @@
 //! The one binary `tenantry`: the server with its control loops, and the command line.
 
+mod audit_key;
 mod author;
 mod cli;
 mod commands;

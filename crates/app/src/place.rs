@@ -18,6 +18,19 @@ pub(crate) async fn open(url: Option<&str>) -> anyhow::Result<Arc<Store>> {
     Ok(tenantry_store::open(&url).await?)
 }
 
+/// A file that belongs to the store: beside it where it is a file, else in the user's data folder.
+///
+/// # Errors
+/// No home to put it in.
+pub(crate) fn beside(url: Option<&str>, extension: &str) -> anyhow::Result<PathBuf> {
+    let url = match url {
+        Some(url) if url.starts_with("postgres") => usual()?,
+        Some(url) => url.to_owned(),
+        None => usual()?,
+    };
+    Ok(PathBuf::from(url.strip_prefix("sqlite:").unwrap_or(&url)).with_extension(extension))
+}
+
 fn usual() -> anyhow::Result<String> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));

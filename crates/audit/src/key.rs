@@ -139,6 +139,16 @@ impl SigningKeys {
         })
     }
 
+    /// A new seed, from the system's random numbers.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Key`] when the system gives none.
+    pub fn new_seed() -> Result<[u8; SEED_LENGTH], CheckpointError> {
+        let mut seed = [0; SEED_LENGTH];
+        aws_lc_rs::rand::fill(&mut seed).map_err(no_key)?;
+        Ok(seed)
+    }
+
     /// What others verify with.
     #[must_use]
     pub fn public(&self) -> PublicKeys {
@@ -188,6 +198,13 @@ impl PublicKeys {
     pub fn to_text(&self) -> String {
         let part = |kind: u8, key: &[u8]| BASE64_STANDARD.encode([&[kind], key].concat());
         format!("tenantry-audit:{}:{}", part(TYPE_ED25519, &self.ed25519), part(TYPE_ML_DSA_44, &self.ml_dsa))
+    }
+
+    /// A name for the deployment that signs with them, for [`origin`].
+    #[must_use]
+    pub fn deployment(&self) -> String {
+        let digest = crate::digest(self.to_text().as_bytes());
+        format!("tenantry/{}", digest.get(..16).unwrap_or(&digest))
     }
 
     /// From that text.

@@ -5,7 +5,8 @@
 //! (tlog-checkpoint, signed-note, tlog-cosignature), so that verifiers of others can read it. [`verify`] holds an export
 //! against a key that its reader trusts, with no trust in whoever made it, and names the place of what was altered.
 //!
-//! Nothing here reads a clock, a file or the network; keys come in as seeds.
+//! Nothing here reads a clock, a file or the network; keys come in as seeds. New seeds, and what signatures of ML-DSA draw,
+//! come from the system's random numbers.
 
 mod entry;
 mod export;

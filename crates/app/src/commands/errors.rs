@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 32] = [
+const PAGES: [(&str, &str); 35] = [
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
@@ -42,6 +42,9 @@ const PAGES: [(&str, &str); 32] = [
     ("T502", include_str!("../../../../docs/errors/T502.md")),
     ("T503", include_str!("../../../../docs/errors/T503.md")),
     ("T601", include_str!("../../../../docs/errors/T601.md")),
+    ("T901", include_str!("../../../../docs/errors/T901.md")),
+    ("T902", include_str!("../../../../docs/errors/T902.md")),
+    ("T903", include_str!("../../../../docs/errors/T903.md")),
 ];
 
 #[derive(Debug, Serialize)]

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod audit;
 mod backtest;
 mod bed;
 mod cli;

@@ -1,0 +1,67 @@
+//! The audit logs as a user meets them.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::cli::declared;
+use crate::tenantry::Tenantry;
+
+fn exit(answer: &str) -> &str {
+    answer.lines().last().unwrap_or_default()
+}
+
+#[test]
+fn what_was_done_is_listed_handed_out_and_verified() {
+    let tenantry = declared();
+    let listed = tenantry.says("audit list");
+    assert!(listed.contains("the platform  1") && listed.contains("acme          1"), "{listed}");
+    let log = tenantry.says("audit log acme");
+    assert!(log.contains("config.revise") && log.contains("tenant/acme@1") && log.contains("first"), "{log}");
+    assert!(!tenantry.says("audit log acme --action workload").contains("config.revise"));
+    let whole = tenantry.says("audit verify");
+    assert!(whole.contains("/audit/tenant/acme: whole; 1 of 1 entries signed") && exit(&whole) == "exit 0", "{whole}");
+
+    assert_eq!(exit(&tenantry.says("audit export acme --out acme.jsonl")), "exit 0");
+    let key = tenantry.run("audit key").stdout;
+    tenantry.write("audit.pub", &String::from_utf8(key).unwrap());
+    let apart = tenantry.says("audit verify --file acme.jsonl --key audit.pub");
+    assert!(apart.contains("whole") && exit(&apart) == "exit 0", "{apart}");
+    let export = std::fs::read_to_string(tenantry.folder.path().join("acme.jsonl")).unwrap();
+    tenantry.write("acme.jsonl", &export.replace("first", "other"));
+    let altered = tenantry.says("audit verify --file acme.jsonl --key audit.pub");
+    assert!(altered.contains("entry 0 was altered") && exit(&altered) == "exit 3", "{altered}");
+    // An end that was cut off is known to who kept a checkpoint.
+    let checkpoint = export.lines().last().unwrap();
+    let checkpoint: serde_json::Value = serde_json::from_str(checkpoint).unwrap();
+    tenantry.write("kept.txt", checkpoint["checkpoint"].as_str().unwrap());
+    tenantry.write("acme.jsonl", export.lines().next().unwrap());
+    let cut_off = tenantry.says("audit verify --file acme.jsonl --key audit.pub --checkpoint kept.txt");
+    assert!(cut_off.contains("the end is cut off") && exit(&cut_off) == "exit 3", "{cut_off}");
+}
+
+#[test]
+fn the_key_is_its_owners_alone_and_a_broken_one_is_said() {
+    let tenantry = declared();
+    assert_eq!(exit(&tenantry.says("audit list --audit-key logs.key")), "exit 0");
+    let path = tenantry.folder.path().join("logs.key");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let open = tenantry.says("audit list --audit-key logs.key");
+    assert!(open.contains("chmod 600") && exit(&open) == "exit 1", "{open}");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(&path, "no key").unwrap();
+    let broken = tenantry.says("audit list --audit-key logs.key");
+    assert!(broken.contains("holds no key") && exit(&broken) == "exit 1", "{broken}");
+    let missing = tenantry.says("audit log nobody");
+    assert!(missing.contains("T903") && exit(&missing) == "exit 1", "{missing}");
+}
+
+#[test]
+fn what_is_wrong_is_told_apart_from_what_is_altered() {
+    let tenantry = Tenantry::new();
+    let none = tenantry.says("audit verify");
+    assert!(none.contains("there are no audit logs yet") && exit(&none) == "exit 0", "{none}");
+    for line in ["audit verify --file nothing.jsonl", "audit verify --key nothing.pub"] {
+        let answer = tenantry.says(line);
+        assert!(answer.contains("could not read nothing") && exit(&answer) == "exit 1", "{answer}");
+    }
+}
