@@ -11,10 +11,12 @@
 //! [`ConfigStore`]: tenantry_engine::ports::store::ConfigStore
 //! [`ControlStore`]: tenantry_engine::ports::store::ControlStore
 
+mod answers;
 mod backend;
 mod control;
 mod decisions;
 mod documents;
+mod events;
 mod failure;
 mod open;
 mod place;

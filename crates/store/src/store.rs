@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::plan::Outcome;
 use tenantry_domain::time::Timestamp;
+use tenantry_engine::ports::answers::{AnswerStore, Given, Keyed, Turn};
+use tenantry_engine::ports::events::{Decided, EventStore, Noted, Position};
 use tenantry_engine::ports::store::{
     Authorship, Change, ConfigStore, ControlStore, DecisionFilter, DecisionRecord, DocumentKey, Intervention, Kept,
     Retention, Revision, Stored,
@@ -14,7 +16,7 @@ use crate::backend::{Backend, Work};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::statement::{Row, Statement};
-use crate::{control, decisions, documents};
+use crate::{answers, control, decisions, documents, events};
 
 /// A SQLite file or a PostgreSQL database that is open. Made by [`open`](crate::open).
 #[derive(Debug)]
@@ -203,5 +205,44 @@ impl ControlStore for Store {
 
     async fn release(&self, name: &str, holder: &str) -> Stored<()> {
         transaction!(self, "give up a lease", |work| control::release(&mut work, name, holder))
+    }
+}
+
+#[async_trait]
+impl EventStore for Store {
+    async fn position(&self) -> Stored<Position> {
+        let rows = self.backend.read(events::position()).await;
+        rows.and_then(events::counted).map_err(|failure| failure.during("read how far things have come"))
+    }
+
+    async fn changes_after(&self, scope: &Scope, change: u64, count: u32) -> Stored<Vec<Noted>> {
+        let asked = async {
+            // What is committed between the two readings waits for the next time, as one of them may not have it.
+            let until = events::counted(self.backend.read(events::position()).await?)?.change;
+            let documents = events::revised(self.backend.read(events::revisions(scope, change, count)?).await?)?;
+            let asked = events::asked(self.backend.read(events::interventions(scope, change, count)?).await?)?;
+            Ok(events::merged(documents, asked, until, count))
+        };
+        asked.await.map_err(|failure: Failure| failure.during("read changes"))
+    }
+
+    async fn decisions_after(&self, scope: &Scope, id: u64, count: u32) -> Stored<Vec<Decided>> {
+        let asked = async { events::decided(self.backend.read(events::decisions(scope, id, count)?).await?) };
+        asked.await.map_err(|failure: Failure| failure.during("read decisions"))
+    }
+}
+
+#[async_trait]
+impl AnswerStore for Store {
+    async fn take_turn(&self, asked: &Keyed, forgotten: Timestamp, given_up: Timestamp) -> Stored<Turn> {
+        transaction!(self, "take a request's turn", |work| answers::take(&mut work, asked, forgotten, given_up))
+    }
+
+    async fn end_turn(&self, asked: &Keyed, given: Option<&Given>) -> Stored<()> {
+        transaction!(self, "keep an answer", |work| answers::end(&mut work, asked, given))
+    }
+
+    async fn forget_answers(&self, before: Timestamp) -> Stored<u64> {
+        transaction!(self, "forget answers", |work| work.execute(answers::forgetting(before)))
     }
 }
