@@ -12,8 +12,12 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("tenantry-domain", &[]),
     ("tenantry-forecast", &[]),
     ("tenantry-planner", &["tenantry-domain", "tenantry-forecast"]),
+    ("tenantry-policy", &["tenantry-domain"]),
     ("tenantry-workflow", &["tenantry-domain"]),
-    ("tenantry-engine", &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-workflow"]),
+    (
+        "tenantry-engine",
+        &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-policy", "tenantry-workflow"],
+    ),
     ("tenantry-store", &["tenantry-domain", "tenantry-engine"]),
     ("tenantry-operator", &["tenantry-domain", "tenantry-engine"]),
     ("tenantry-adapters", &["tenantry-domain", "tenantry-engine"]),
@@ -27,6 +31,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "tenantry-domain",
             "tenantry-forecast",
             "tenantry-planner",
+            "tenantry-policy",
             "tenantry-workflow",
             "tenantry-engine",
             "tenantry-store",
@@ -39,7 +44,8 @@ const MAY_SEE: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that decide, and so may reach nothing that does.
-const PURE: &[&str] = &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-workflow"];
+const PURE: &[&str] =
+    &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-policy", "tenantry-workflow"];
 
 /// What no pure crate may reach, at any distance.
 const OUTSIDE: &[&str] = &[

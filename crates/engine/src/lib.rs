@@ -2,6 +2,7 @@
 //!
 //! Names no vendor. What it needs of the outside it declares in [`ports`]; what it decides is in the pure crates.
 
+pub mod access;
 pub mod collect;
 mod contend;
 mod decide;

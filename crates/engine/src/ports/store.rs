@@ -3,6 +3,8 @@
 //! INVARIANT(durable): when a method that writes has returned `Ok`, the write survives the loss of the process, of
 //! power, and of room on the disk; when it has not, nothing of it is ever seen.
 
+mod tokens;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -14,6 +16,7 @@ use tenantry_domain::snapshot::{Override, Pause};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
 use thiserror::Error;
+pub use tokens::{AccessStore, KEY_ID_LENGTH, KeyId, KeyIdError, SecretHash, TokenRecord, TokenStore};
 
 use super::Retry;
 use crate::scope::Scope;
