@@ -21,6 +21,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("tenantry-store", &["tenantry-domain", "tenantry-engine"]),
     ("tenantry-operator", &["tenantry-domain", "tenantry-engine"]),
     ("tenantry-adapters", &["tenantry-domain", "tenantry-engine"]),
+    ("tenantry-api", &["tenantry-domain", "tenantry-engine"]),
     (
         "tenantry-sim",
         &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-workflow", "tenantry-engine"],
@@ -37,6 +38,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "tenantry-store",
             "tenantry-operator",
             "tenantry-adapters",
+            "tenantry-api",
             "tenantry-sim",
         ],
     ),

@@ -33,10 +33,11 @@ pub struct ConfigurationProblem {
 
 /// Why a request was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct ProblemDocument {
     /// The page that says what happened, why, and what to do.
     #[serde(rename = "type")]
-    #[schema(format = Uri)]
+    #[schema(format = "uri")]
     pub kind: String,
     /// The same for every problem of this code.
     pub title: String,
@@ -60,6 +61,24 @@ pub struct Problem {
     pub problems: Vec<ConfigurationProblem>,
 }
 
+/// A problem on its way to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem(Box<ProblemDocument>);
+
+impl std::ops::Deref for Problem {
+    type Target = ProblemDocument;
+
+    fn deref(&self) -> &ProblemDocument {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut ProblemDocument {
+        &mut self.0
+    }
+}
+
 /// A kind of problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kind {
@@ -72,20 +91,23 @@ const fn kind(status: StatusCode, code: &'static str, title: &'static str) -> Ki
     Kind { status, code, title }
 }
 
-pub(crate) const UNAUTHENTICATED: Kind = kind(StatusCode::UNAUTHORIZED, "T801", "who asks is not known");
-pub(crate) const FORBIDDEN: Kind = kind(StatusCode::FORBIDDEN, "T802", "not allowed");
-pub(crate) const MALFORMED: Kind = kind(StatusCode::BAD_REQUEST, "T803", "the request is malformed");
-pub(crate) const NOT_FOUND: Kind = kind(StatusCode::NOT_FOUND, "T804", "no such thing");
-pub(crate) const METHOD: Kind = kind(StatusCode::METHOD_NOT_ALLOWED, "T805", "no such method here");
-pub(crate) const TOO_LARGE: Kind = kind(StatusCode::PAYLOAD_TOO_LARGE, "T806", "the request is too large");
-pub(crate) const TOO_SLOW: Kind = kind(StatusCode::SERVICE_UNAVAILABLE, "T807", "it took too long");
-pub(crate) const TOO_MANY: Kind = kind(StatusCode::TOO_MANY_REQUESTS, "T808", "too many requests");
-pub(crate) const OVERLOADED: Kind = kind(StatusCode::SERVICE_UNAVAILABLE, "T809", "the server is busy or ending");
-pub(crate) const KEY_REUSED: Kind = kind(StatusCode::UNPROCESSABLE_ENTITY, "T810", "the key stands for another request");
-pub(crate) const IN_PROGRESS: Kind = kind(StatusCode::CONFLICT, "T811", "the same request is under way");
-pub(crate) const INTERNAL: Kind = kind(StatusCode::INTERNAL_SERVER_ERROR, "T812", "a fault of ours");
+pub(crate) const UNAUTHENTICATED: Kind = kind(StatusCode::UNAUTHORIZED, "T701", "who asks is not known");
+pub(crate) const FORBIDDEN: Kind = kind(StatusCode::FORBIDDEN, "T702", "not allowed");
+pub(crate) const MALFORMED: Kind = kind(StatusCode::BAD_REQUEST, "T801", "the request is malformed");
+pub(crate) const NOT_FOUND: Kind = kind(StatusCode::NOT_FOUND, "T802", "no such thing");
+pub(crate) const METHOD: Kind = kind(StatusCode::METHOD_NOT_ALLOWED, "T803", "no such method here");
+pub(crate) const TOO_LARGE: Kind = kind(StatusCode::PAYLOAD_TOO_LARGE, "T804", "the request is too large");
+pub(crate) const TOO_SLOW: Kind = kind(StatusCode::SERVICE_UNAVAILABLE, "T805", "it took too long");
+pub(crate) const TOO_MANY: Kind = kind(StatusCode::TOO_MANY_REQUESTS, "T806", "too many requests");
+pub(crate) const OVERLOADED: Kind = kind(StatusCode::SERVICE_UNAVAILABLE, "T807", "the server is busy or ending");
+pub(crate) const KEY_REUSED: Kind =
+    kind(StatusCode::UNPROCESSABLE_ENTITY, "T808", "the key stands for another request");
+pub(crate) const IN_PROGRESS: Kind = kind(StatusCode::CONFLICT, "T809", "the same request is under way");
+pub(crate) const INTERNAL: Kind = kind(StatusCode::INTERNAL_SERVER_ERROR, "T810", "a fault of ours");
 pub(crate) const MEDIA_TYPE: Kind =
-    kind(StatusCode::UNSUPPORTED_MEDIA_TYPE, "T813", "the body's media type is not read here");
+    kind(StatusCode::UNSUPPORTED_MEDIA_TYPE, "T811", "the body's media type is not read here");
+/// A condition of the request does not hold; the code is that of a change on an old base.
+pub(crate) const CONDITION: Kind = kind(StatusCode::PRECONDITION_FAILED, "T105", "the document has changed meanwhile");
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
@@ -93,7 +115,7 @@ impl Problem {
     }
 
     pub(crate) fn coded(status: StatusCode, code: &str, title: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(ProblemDocument {
             kind: format!("{PAGES}/{code}.md"),
             title: title.to_owned(),
             status: status.as_u16(),
@@ -103,7 +125,7 @@ impl Problem {
             request_id: String::new(),
             retry_after_seconds: None,
             problems: Vec::new(),
-        }
+        }))
     }
 
     pub(crate) fn again_after(mut self, seconds: u64) -> Self {
@@ -126,7 +148,7 @@ impl Problem {
         self.instance = format!("urn:tenantry:request:{request_id}");
         let status = self.status();
         // Plain data always has a form as JSON.
-        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
         let mut response = (status, Body::from(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));

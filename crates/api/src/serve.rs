@@ -1,11 +1,16 @@
 //! Connections: accepted, limited, served, and ended in order.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -16,9 +21,11 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_service::Service;
 use tracing::{debug, info, warn};
 
 use crate::metrics::Metrics;
+use crate::outer::Peer;
 use crate::tls::{self, Identity};
 
 /// What one server bears.
@@ -121,9 +128,9 @@ impl ServeError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Taken { .. } | Self::Listen { .. } => "T814",
-            Self::Clear { .. } => "T815",
-            Self::Certificate { .. } => "T816",
+            Self::Taken { .. } | Self::Listen { .. } => "T812",
+            Self::Clear { .. } => "T813",
+            Self::Certificate { .. } => "T814",
         }
     }
 }
@@ -197,8 +204,8 @@ pub(crate) async fn serve(
             () = ending.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -209,7 +216,7 @@ pub(crate) async fn serve(
         let (counted, ending) = (metrics.connection(), ending.clone());
         tasks.spawn(async move {
             let _held = (place, counted);
-            let service = TowerToHyperService::new(router);
+            let service = TowerToHyperService::new(Named { router, peer: Peer(peer) });
             let Some(secured) = secured(stream, tls, limits.head_time, &ending).await else { return };
             let served = match secured {
                 Secured::Plain(stream) => {
@@ -284,4 +291,26 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(limits.head_time)
         .keep_alive_timeout(limits.head_time);
     builder
+}
+
+/// The router, told who is at the other end.
+#[derive(Clone)]
+struct Named {
+    router: Router,
+    peer: Peer,
+}
+
+impl Service<Request<Incoming>> for Named {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = <Router as Service<Request<Incoming>>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<Incoming>>::poll_ready(&mut self.router, context)
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
+    }
 }

@@ -8,6 +8,7 @@ mod contend;
 mod decide;
 pub mod driver;
 mod fleet;
+pub mod health;
 mod learn;
 pub mod lease;
 pub mod ports;
