@@ -17,6 +17,16 @@ pub enum Kind {
     Workload,
 }
 
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Platform => "platform",
+            Self::Tenant => "tenant",
+            Self::Workload => "workload",
+        })
+    }
+}
+
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident = $text:literal on [$($kind:ident),+]),+ $(,)?) => {
         /// Something that may be asked for. Each use case of the API and of the command line is one of them.
