@@ -6,6 +6,7 @@
 
 mod gate;
 mod issue;
+mod known;
 mod token;
 
 use std::fmt;
@@ -14,10 +15,11 @@ use tenantry_domain::config::DocumentKey;
 use tenantry_domain::id::{TenantId, WorkloadKey};
 use thiserror::Error;
 
-pub use gate::{Admission, Caller, Gate};
+pub use gate::{Admission, Caller, Explained, Gate};
 pub use issue::{Asked, Issued, Tokens, TokensError};
 pub use tenantry_policy::access::{
-    Action, Binding, Circumstances, Principal, Resource, Rewrite, Role, Sizes, TenantFacts, Verdict,
+    Action, ActionError, Binding, BindingError, Circumstances, Kind, Principal, Resource, Rewrite, Role, RoleError,
+    Rules, RulesError, Sizes, TenantFacts, Verdict,
 };
 pub use token::Presented;
 

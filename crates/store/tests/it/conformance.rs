@@ -19,26 +19,6 @@ use tenantry_store::Store;
 
 use crate::given::*;
 
-macro_rules! on_both {
-    ($($case:ident),* $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                let fresh = crate::given::sqlite().await;
-                super::$case(&fresh.store).await;
-            })*
-        }
-        mod on_postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                if let Some(fresh) = crate::given::postgres().await {
-                    super::$case(&fresh.store).await;
-                }
-            })*
-        }
-    };
-}
-
 on_both![
     revisions_are_numbered_and_read_back,
     a_stale_change_is_refused_with_all_of_its_batch,
