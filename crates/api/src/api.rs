@@ -72,7 +72,7 @@ impl Service {
             tokens: Tokens::new(store.clone()),
             gate,
             clock,
-            rates: Rates::new(limits.rate, limits.burst),
+            rates: Rates::new(&limits),
             feed: Feed::new(),
             requests: Arc::new(Semaphore::new(limits.requests)),
             streams: Arc::new(Semaphore::new(limits.streams)),

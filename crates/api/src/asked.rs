@@ -195,9 +195,16 @@ impl Asked {
         self.scopes().any(|scope| scope.only().is_none_or(|only| only == tenant))
     }
 
+    /// Whether a tenant may be named to the caller, where one stands in another's way.
+    pub(crate) fn names(&self, tenant: &TenantId) -> bool {
+        self.caller.as_ref().is_some_and(|caller| caller.principal().reaches(tenant))
+    }
+
     /// The use cases, within what was admitted.
     pub(crate) fn tenants(&self) -> Tenants {
-        self.api.tenants.within(self.scopes())
+        let within = self.api.tenants.within(self.scopes());
+        let is_of_platform = self.caller.as_ref().is_some_and(|caller| caller.principal().is_of_platform());
+        if is_of_platform { within.naming_all() } else { within }
     }
 
     /// The moment, as policies may know it.

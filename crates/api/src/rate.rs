@@ -9,13 +9,9 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{NotUntil, Quota, RateLimiter};
 
 use crate::problem::{Problem, TOO_MANY};
+use crate::serve::Limits;
 
 type Keyed<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
-
-/// Attempts a second with a token that is none, from one address, over time.
-const STRANGERS_RATE: u32 = 5;
-/// Attempts at once with a token that is none, from one address, after a rest.
-const STRANGERS_BURST: u32 = 50;
 
 /// The accounts of those who ask.
 #[derive(Debug)]
@@ -32,22 +28,22 @@ fn quota(rate: u32, burst: u32) -> Quota {
 }
 
 impl Rates {
-    pub(crate) fn new(rate: u32, burst: u32) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let Limits { rate, burst, strangers_rate, strangers_burst, .. } = *limits;
         Self {
             callers: RateLimiter::hashmap(quota(rate, burst)),
             // A tenant with many tokens gets no more than twice the share of one with a single one.
             tenants: RateLimiter::hashmap(quota(rate.saturating_mul(2), burst.saturating_mul(2))),
-            strangers: RateLimiter::hashmap(quota(STRANGERS_RATE, STRANGERS_BURST)),
+            strangers: RateLimiter::hashmap(quota(strangers_rate, strangers_burst)),
             clock: DefaultClock::default(),
         }
     }
 
     /// Counts a request of a known caller.
     pub(crate) fn caller(&self, caller: &str, tenant: Option<&str>) -> Result<(), Problem> {
-        if let Some(tenant) = tenant {
-            self.counted(self.tenants.check_key(&tenant.to_owned()))?;
-        }
-        self.counted(self.callers.check_key(&caller.to_owned()))
+        // What one caller asks too much is not taken off its tenant's share.
+        self.counted(self.callers.check_key(&caller.to_owned()))?;
+        tenant.map_or(Ok(()), |tenant| self.counted(self.tenants.check_key(&tenant.to_owned())))
     }
 
     /// Counts a failed attempt to be known.

@@ -53,6 +53,10 @@ pub struct Limits {
     pub rate: u32,
     /// Requests at once that one caller may make after a rest. 200 unless told.
     pub burst: u32,
+    /// Attempts a second with a token that is none, from one address, over time. 5 unless told.
+    pub strangers_rate: u32,
+    /// Attempts at once with a token that is none, from one address, after a rest. 50 unless told.
+    pub strangers_burst: u32,
 }
 
 impl Default for Limits {
@@ -69,6 +73,8 @@ impl Default for Limits {
             drain_time: Duration::from_secs(20),
             rate: 50,
             burst: 200,
+            strangers_rate: 5,
+            strangers_burst: 50,
         }
     }
 }

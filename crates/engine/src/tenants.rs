@@ -178,6 +178,8 @@ pub struct Tenants {
     store: Arc<dyn Store>,
     /// The only tenants that the caller may see; none where it is all.
     only: Option<Arc<BTreeSet<TenantId>>>,
+    /// Whether other tenants may be named to the caller, though nothing of them is read.
+    names_all: bool,
 }
 
 impl std::fmt::Debug for Tenants {
@@ -205,7 +207,7 @@ impl Tenants {
     /// Over a store, for the platform's own people.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, only: None }
+        Self { store, only: None, names_all: true }
     }
 
     /// The same within what a caller was admitted to: other tenants are neither read nor named. What is admitted
@@ -213,7 +215,20 @@ impl Tenants {
     #[must_use]
     pub fn within<'a>(&self, scopes: impl IntoIterator<Item = &'a Scope>) -> Self {
         let only: Option<BTreeSet<TenantId>> = scopes.into_iter().map(|scope| scope.only().cloned()).collect();
-        Self { store: Arc::clone(&self.store), only: only.map(Arc::new) }
+        let names_all = only.is_none();
+        Self { store: Arc::clone(&self.store), only: only.map(Arc::new), names_all }
+    }
+
+    /// The same for one of the platform's own people, who may be told of any tenant where one stands in the way.
+    #[must_use]
+    pub const fn naming_all(mut self) -> Self {
+        self.names_all = true;
+        self
+    }
+
+    /// Whether a tenant may be named to the caller.
+    fn names(&self, id: &TenantId) -> bool {
+        self.names_all || self.sees(id)
     }
 
     /// Whether the caller may see a tenant.

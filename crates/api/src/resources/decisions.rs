@@ -93,5 +93,5 @@ async fn explain(asked: &Asked) -> Result<Answer, Problem> {
     let filter = DecisionFilter { key: Some(key), before: id.checked_add(1), ..DecisionFilter::default() };
     let found = asked.api.store.decisions(asked.scope()?, &filter, 1).await?;
     let record = found.into_iter().next().filter(|record| record.id == id).ok_or_else(Problem::not_found)?;
-    Answer::ok(&ExplainedDecision::of(&record, |tenant| asked.sees(tenant))?)
+    Answer::ok(&ExplainedDecision::of(&record, |tenant| asked.names(tenant))?)
 }

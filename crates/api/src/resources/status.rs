@@ -49,7 +49,7 @@ async fn status(asked: &Asked) -> Result<Answer, Problem> {
     for scope in asked.scopes() {
         for status in view::workloads(store, scope).await? {
             workloads += 1;
-            problems.extend(health::of_workload(&status, |tenant| asked.sees(tenant)));
+            problems.extend(health::of_workload(&status, |tenant| asked.names(tenant)));
             notes.extend(health::notes(&status));
         }
     }

@@ -97,7 +97,7 @@ async fn list(asked: &Asked) -> Result<Answer, Problem> {
     let all = statuses(asked).await?;
     let (found, next) = page::after(all.iter(), |one| one.key.workload.to_string(), after.as_deref(), count);
     let one =
-        |status: &WorkloadStatus| page::selected(&Workload::of(status, |tenant| asked.sees(tenant)), fields.as_deref());
+        |status: &WorkloadStatus| page::selected(&Workload::of(status, |tenant| asked.names(tenant)), fields.as_deref());
     Answer::ok(&WorkloadPage { items: found.into_iter().map(one).collect::<Result<_, _>>()?, next })
 }
 
@@ -109,6 +109,6 @@ async fn get(asked: &Asked) -> Result<Answer, Problem> {
         asked.tenants().spec_of(&key).await?;
         return Err(Problem::new(NOT_FOUND, "no controller has looked at this workload yet"));
     };
-    let seen = Workload::of(&status, |tenant| asked.sees(tenant));
+    let seen = Workload::of(&status, |tenant| asked.names(tenant));
     Answer::ok(&page::selected(&seen, fields.as_deref())?)
 }

@@ -121,7 +121,7 @@ impl Tenants {
         }
         let mut wrong = if differs { newly_wrong(&found, &before) } else { Vec::new() };
         if differs {
-            wrong.extend(named_twice(&found, &documents, |id| self.sees(id)));
+            wrong.extend(named_twice(&found, &documents, |id| self.names(id)));
         }
         problems.0.extend(gathered(&found, &wrong).0);
         for (key, wrong) in wrong {
