@@ -30,8 +30,9 @@ check: ## Formatting, lints with warnings as errors, house rules, licences, docu
 advisories: ## Known weaknesses of dependencies; needs the advisory database on GitHub.
 	$(CARGO) deny --locked check advisories
 
-schema: ## Write the JSON Schema of documents anew.
+schema: ## Write the JSON Schema of documents and the OpenAPI document anew.
 	UPDATE_EXPECT=1 $(CARGO) test -q -p tenantry-domain the_schema_is_checked_in
+	UPDATE_EXPECT=1 $(CARGO) test -q -p tenantry-api --lib the_document_is_checked_in
 
 bench: ## Measure what bench/README.md records.
 	@bench/run

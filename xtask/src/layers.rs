@@ -13,14 +13,23 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("tenantry-audit", &["tenantry-domain"]),
     ("tenantry-forecast", &[]),
     ("tenantry-planner", &["tenantry-domain", "tenantry-forecast"]),
+    ("tenantry-policy", &["tenantry-domain"]),
     ("tenantry-workflow", &["tenantry-domain"]),
     (
         "tenantry-engine",
-        &["tenantry-domain", "tenantry-audit", "tenantry-forecast", "tenantry-planner", "tenantry-workflow"],
+        &[
+            "tenantry-domain",
+            "tenantry-audit",
+            "tenantry-forecast",
+            "tenantry-planner",
+            "tenantry-policy",
+            "tenantry-workflow",
+        ],
     ),
     ("tenantry-store", &["tenantry-domain", "tenantry-audit", "tenantry-engine"]),
     ("tenantry-operator", &["tenantry-domain", "tenantry-engine"]),
     ("tenantry-adapters", &["tenantry-domain", "tenantry-engine"]),
+    ("tenantry-api", &["tenantry-domain", "tenantry-engine"]),
     (
         "tenantry-sim",
         &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-workflow", "tenantry-engine"],
@@ -32,11 +41,13 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "tenantry-audit",
             "tenantry-forecast",
             "tenantry-planner",
+            "tenantry-policy",
             "tenantry-workflow",
             "tenantry-engine",
             "tenantry-store",
             "tenantry-operator",
             "tenantry-adapters",
+            "tenantry-api",
             "tenantry-sim",
         ],
     ),
@@ -44,7 +55,8 @@ const MAY_SEE: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that decide, and so may reach nothing that does.
-const PURE: &[&str] = &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-workflow"];
+const PURE: &[&str] =
+    &["tenantry-domain", "tenantry-forecast", "tenantry-planner", "tenantry-policy", "tenantry-workflow"];
 
 /// What no pure crate may reach, at any distance.
 const OUTSIDE: &[&str] = &[

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use tenantry_adapters::metrics::prometheus::SettingsError;
 use tenantry_adapters::metrics::replay::ReplayError;
+use tenantry_api::ServeError;
 use tenantry_engine::audit::AuditError;
 use tenantry_engine::ports::store::StoreError;
 use tenantry_engine::record::RecordError;
@@ -44,6 +45,7 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let settings = || error.downcast_ref::<SettingsError>().map(SettingsError::code);
     let replay = || error.downcast_ref::<ReplayError>().map(ReplayError::code);
     let record = || error.downcast_ref::<RecordError>().map(RecordError::code);
+    let serve = || error.downcast_ref::<ServeError>().map(ServeError::code);
     let scenario = || error.downcast_ref::<ScenarioError>().map(ScenarioError::code);
     let audit = || error.downcast_ref::<AuditError>().map(AuditError::code);
     let undecided = || error.downcast_ref::<Undecided>().map(Undecided::code);
@@ -56,4 +58,5 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         .or_else(replay)
         .or_else(record)
         .or_else(scenario)
+        .or_else(serve)
 }

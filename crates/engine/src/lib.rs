@@ -2,6 +2,7 @@
 //!
 //! Names no vendor. What it needs of the outside it declares in [`ports`]; what it decides is in the pure crates.
 
+pub mod access;
 mod announce;
 pub mod audit;
 pub mod collect;
@@ -9,6 +10,7 @@ mod contend;
 mod decide;
 pub mod driver;
 mod fleet;
+pub mod health;
 mod learn;
 pub mod lease;
 pub mod ports;

@@ -1,6 +1,8 @@
 //! What the engine needs of the outside: one trait for each outside world, with its words and its errors.
 
+pub mod answers;
 pub mod cluster;
+pub mod events;
 pub mod metrics;
 pub mod store;
 

@@ -7,8 +7,10 @@ mod apply;
 mod history;
 mod objects;
 mod read;
+mod remove;
+mod rewrite;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -23,6 +25,7 @@ use tracing::warn;
 pub use apply::{Applied, Applying, Did, File};
 pub use history::{Compared, RolledBack, TenantEffect};
 pub use objects::objects_named_twice;
+pub use remove::Removed;
 
 use crate::driver::Declared;
 use crate::ports::store::{Owner, Revision, Store, StoreError};
@@ -173,6 +176,10 @@ pub struct Shared {
 #[derive(Clone)]
 pub struct Tenants {
     store: Arc<dyn Store>,
+    /// The only tenants that the caller may see; none where it is all.
+    only: Option<Arc<BTreeSet<TenantId>>>,
+    /// Whether other tenants may be named to the caller, though nothing of them is read.
+    names_all: bool,
 }
 
 impl std::fmt::Debug for Tenants {
@@ -197,10 +204,51 @@ impl Declarations {
 }
 
 impl Tenants {
-    /// Over a store.
+    /// Over a store, for the platform's own people.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, only: None, names_all: true }
+    }
+
+    /// The same within what a caller was admitted to: other tenants are neither read nor named. What is admitted
+    /// nowhere sees nothing.
+    #[must_use]
+    pub fn within<'a>(&self, scopes: impl IntoIterator<Item = &'a Scope>) -> Self {
+        let only: Option<BTreeSet<TenantId>> = scopes.into_iter().map(|scope| scope.only().cloned()).collect();
+        let names_all = only.is_none();
+        Self { store: Arc::clone(&self.store), only: only.map(Arc::new), names_all }
+    }
+
+    /// The same for one of the platform's own people, who may be told of any tenant where one stands in the way.
+    #[must_use]
+    pub const fn naming_all(mut self) -> Self {
+        self.names_all = true;
+        self
+    }
+
+    /// Whether a tenant may be named to the caller.
+    fn names(&self, id: &TenantId) -> bool {
+        self.names_all || self.sees(id)
+    }
+
+    /// Whether the caller may see a tenant.
+    fn sees(&self, id: &TenantId) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(id))
+    }
+
+    /// Where a tenant is looked for.
+    fn scope_of(&self, id: &TenantId) -> Result<Scope, TenantsError> {
+        let seen = self.sees(id).then(|| Scope::tenant(id.clone()));
+        seen.ok_or_else(|| TenantsError::NoDocument { key: DocumentKey::Tenant(id.clone()) })
+    }
+
+    /// Where a document is looked for.
+    fn scope_for(&self, key: &DocumentKey) -> Result<Scope, TenantsError> {
+        match key {
+            DocumentKey::Tenant(id) => self.scope_of(id),
+            _ if self.only.is_none() => Ok(Scope::platform()),
+            _ => Err(TenantsError::NoDocument { key: key.clone() }),
+        }
     }
 
     /// What is declared; `at_hand` are documents that need not be read anew where they are as the store has them.
@@ -230,7 +278,7 @@ impl Tenants {
     /// # Errors
     /// [`TenantsError`].
     pub async fn effective(&self, id: &TenantId) -> Result<Effective, TenantsError> {
-        self.declarations(&Scope::tenant(id.clone()), &[]).await?.resolve(id)
+        self.declarations(&self.scope_of(id)?, &[]).await?.resolve(id)
     }
 
     /// Who set each value of a tenant's configuration, or of what it comes to for one workload; all of them, or those
@@ -244,7 +292,7 @@ impl Tenants {
         workload: Option<&WorkloadName>,
         field: Option<&str>,
     ) -> Result<Vec<Explained>, TenantsError> {
-        let found = self.declarations(&Scope::tenant(id.clone()), &[]).await?;
+        let found = self.declarations(&self.scope_of(id)?, &[]).await?;
         let key = DocumentKey::Tenant(id.clone());
         let document = found.tenants.get(id).ok_or(TenantsError::NoDocument { key })?;
         // What a tenant's layers contradict is told first: it is no fault of what was asked for.
@@ -304,28 +352,39 @@ impl Tenants {
     /// # Errors
     /// [`TenantsError`].
     pub async fn list(&self) -> Result<Vec<Listed>, TenantsError> {
-        let found = self.declarations(&Scope::platform(), &[]).await?;
-        let listed = found.tenants.iter().filter_map(|(id, document)| {
-            let head = found.heads.get(document.key())?;
-            let (effective, mut notes) = match found.layers.resolve(document) {
-                Ok(effective) => (Some(effective), Vec::new()),
-                Err(problems) => (None, vec![problems.to_string()]),
-            };
-            notes.extend(effective.iter().flat_map(Effective::notes));
-            Some(Listed {
-                id: id.clone(),
-                tier: effective.as_ref().and_then(Effective::tier).map(str::to_owned),
-                region: effective.as_ref().and_then(Effective::region).map(str::to_owned),
-                labels: effective.as_ref().map(Effective::labels).unwrap_or_default(),
-                revision: head.number,
-                owner: head.owner.clone(),
-                changed_at: head.at,
-                workloads: effective.map_or(0, |effective| effective.workloads().len()),
-                notes,
-            })
-        });
-        Ok(listed.collect())
+        let Some(only) = &self.only else {
+            return Ok(rows(&self.declarations(&Scope::platform(), &[]).await?));
+        };
+        let mut all = Vec::new();
+        for id in only.iter() {
+            all.extend(rows(&self.declarations(&Scope::tenant(id.clone()), &[]).await?));
+        }
+        Ok(all)
     }
+}
+
+/// The tenants of what was read.
+fn rows(found: &Declarations) -> Vec<Listed> {
+    let listed = found.tenants.iter().filter_map(|(id, document)| {
+        let head = found.heads.get(document.key())?;
+        let (effective, mut notes) = match found.layers.resolve(document) {
+            Ok(effective) => (Some(effective), Vec::new()),
+            Err(problems) => (None, vec![problems.to_string()]),
+        };
+        notes.extend(effective.iter().flat_map(Effective::notes));
+        Some(Listed {
+            id: id.clone(),
+            tier: effective.as_ref().and_then(Effective::tier).map(str::to_owned),
+            region: effective.as_ref().and_then(Effective::region).map(str::to_owned),
+            labels: effective.as_ref().map(Effective::labels).unwrap_or_default(),
+            revision: head.number,
+            owner: head.owner.clone(),
+            changed_at: head.at,
+            workloads: effective.map_or(0, |effective| effective.workloads().len()),
+            notes,
+        })
+    });
+    listed.collect()
 }
 
 /// The documents that `name` has a name for, with how many tenants stand under each.

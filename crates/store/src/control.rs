@@ -8,19 +8,23 @@ use tenantry_engine::ports::store::{Intervention, Kept};
 use tenantry_engine::scope::Scope;
 
 use crate::backend::Work;
-use crate::documents::count_change;
+use crate::documents::count_changes;
 use crate::failure::Failure;
-use crate::statement::{Row, Statement, Value};
+use crate::statement::{Row, Statement, Value, signed};
 
 pub(crate) async fn intervene(work: &mut Work, key: &WorkloadKey, intervention: &Intervention) -> Result<(), Failure> {
-    count_change(work).await?;
+    let change = count_changes(work, 1).await?;
+    let body = serde_json::to_string(intervention).map_err(|error| Failure::Refused(error.to_string()))?;
+    let (tenant, workload) = (Value::Text(key.tenant.as_str()), Value::Text(key.workload.as_str()));
+    let noted = vec![Value::Int(signed(change)?), tenant, workload, Value::Text(&body)];
+    let sql = "INSERT INTO asked (change, tenant, workload, body) VALUES ($1, $2, $3, $4)";
+    work.execute(Statement::new(sql, noted)).await?;
     let place = [Value::Text(key.tenant.as_str()), Value::Text(key.workload.as_str())];
     if *intervention == Intervention::default() {
         let sql = "DELETE FROM interventions WHERE tenant = $1 AND workload = $2";
         work.execute(Statement::new(sql, place.to_vec())).await?;
         return Ok(());
     }
-    let body = serde_json::to_string(intervention).map_err(|error| Failure::Refused(error.to_string()))?;
     let sql = "INSERT INTO interventions (tenant, workload, body) VALUES ($1, $2, $3) \
                ON CONFLICT (tenant, workload) DO UPDATE SET body = excluded.body";
     let mut values = place.to_vec();

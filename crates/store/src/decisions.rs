@@ -241,6 +241,6 @@ fn show(outcome: &Outcome) -> Result<String, Failure> {
     serde_json::to_string(outcome).map_err(|error| Failure::Refused(error.to_string()))
 }
 
-fn parse(outcome: &str) -> Result<Outcome, Failure> {
+pub(crate) fn parse(outcome: &str) -> Result<Outcome, Failure> {
     serde_json::from_str(outcome).map_err(|error| Failure::Unreadable(format!("outcome `{outcome}`: {error}")))
 }

@@ -12,12 +12,16 @@ use crate::audit;
 use crate::backend::Work;
 use crate::failure::Failure;
 use crate::statement::{Row, Statement, Value, signed};
+use crate::store::only;
 
-/// Adds one to the count of changes. First in each transaction that changes what the count stands for: it makes such
-/// transactions wait for one another, so that what they read then holds until they commit.
-pub(crate) async fn count_change(work: &mut Work) -> Result<(), Failure> {
-    work.execute(Statement::new("UPDATE counters SET value = value + 1 WHERE name = 'config'", Vec::new())).await?;
-    Ok(())
+/// Counts changes, and gives the first of them its number. First in each transaction that changes what the count stands
+/// for: it makes such transactions wait for one another, so that what they read then holds until they commit, and so
+/// that numbers rise in the order of commits.
+pub(crate) async fn count_changes(work: &mut Work, count: usize) -> Result<u64, Failure> {
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let sql = "UPDATE counters SET value = value + $1 WHERE name = 'config' RETURNING value";
+    let last = only(work.fetch(Statement::new(sql, vec![Value::Int(signed(count)?)])).await?)?.count()?;
+    Ok(last.saturating_sub(count).saturating_add(1))
 }
 
 /// A document as far as a change must know it.
@@ -30,7 +34,7 @@ struct Head {
 }
 
 pub(crate) async fn revise(work: &mut Work, changes: &[Change], by: &Authorship) -> Result<Vec<Revision>, Failure> {
-    count_change(work).await?;
+    let first = count_changes(work, changes.len()).await?;
     let mut heads = heads(work, changes).await?;
     let mut made = Vec::with_capacity(changes.len());
     let mut deeds = Vec::with_capacity(changes.len());
@@ -47,7 +51,7 @@ pub(crate) async fn revise(work: &mut Work, changes: &[Change], by: &Authorship)
         heads.insert(change.key.clone(), head);
         made.push(revision);
     }
-    write_revisions(work, &made).await?;
+    write_revisions(work, &made, first).await?;
     write_heads(work, &heads).await?;
     audit::append(work, &deeds).await?;
     Ok(made)
@@ -133,10 +137,10 @@ async fn heads(work: &mut Work, changes: &[Change]) -> Result<BTreeMap<DocumentK
     Ok(heads)
 }
 
-async fn write_revisions(work: &mut Work, made: &[Revision]) -> Result<(), Failure> {
+async fn write_revisions(work: &mut Work, made: &[Revision], first: u64) -> Result<(), Failure> {
     let owners: Vec<String> = made.iter().map(|revision| show_owner(&revision.owner)).collect();
     let mut rows = Vec::with_capacity(made.len());
-    for (revision, owner) in made.iter().zip(&owners) {
+    for ((revision, owner), change) in made.iter().zip(&owners).zip(first..) {
         let Revision { key, number, owner: _, author, at, reason, body, digest } = revision;
         rows.push([
             Value::Int(kind(key)),
@@ -148,9 +152,10 @@ async fn write_revisions(work: &mut Work, made: &[Revision]) -> Result<(), Failu
             Value::Text(reason),
             Value::MaybeText(body.as_deref()),
             Value::Text(digest),
+            Value::Int(signed(change)?),
         ]);
     }
-    let before = "INSERT INTO revisions (kind, name, number, owner, author, at, reason, body, digest) VALUES";
+    let before = "INSERT INTO revisions (kind, name, number, owner, author, at, reason, body, digest, change) VALUES";
     work.execute_all(Statement::bulk(work.dialect(), before, &rows, "")).await?;
     Ok(())
 }
@@ -167,7 +172,7 @@ async fn write_heads(work: &mut Work, heads: &BTreeMap<DocumentKey, Head>) -> Re
     Ok(())
 }
 
-const KIND_TENANT: i64 = 3;
+pub(crate) const KIND_TENANT: i64 = 3;
 
 /// The last revision of each document in scope that is there.
 pub(crate) fn all(scope: &Scope) -> Statement<'_> {
@@ -236,7 +241,7 @@ fn name(key: &DocumentKey) -> &str {
     }
 }
 
-fn key(row: &mut Row) -> Result<DocumentKey, Failure> {
+pub(crate) fn key(row: &mut Row) -> Result<DocumentKey, Failure> {
     Ok(match row.int()? {
         0 => {
             row.text()?;
@@ -256,7 +261,7 @@ fn show_owner(owner: &Owner) -> String {
     }
 }
 
-fn parse_owner(text: &str) -> Result<Owner, Failure> {
+pub(crate) fn parse_owner(text: &str) -> Result<Owner, Failure> {
     match text.split_once(':') {
         None if text == "api" => Ok(Owner::Api),
         Some(("folder", folder)) => Ok(Owner::Folder(folder.to_owned())),

@@ -1,4 +1,4 @@
-//! SQLite and PostgreSQL behind one contract, [`ConfigStore`] and [`ControlStore`].
+//! SQLite and PostgreSQL behind one contract, [`ConfigStore`], [`ControlStore`] and [`TokenStore`].
 //!
 //! Each query is written once, as data (`statement`), and run by either driver (`backend`). SQLite is the embedded
 //! default: one file, a write-ahead log, every commit synced to the disk.
@@ -10,17 +10,21 @@
 //!
 //! [`ConfigStore`]: tenantry_engine::ports::store::ConfigStore
 //! [`ControlStore`]: tenantry_engine::ports::store::ControlStore
+//! [`TokenStore`]: tenantry_engine::ports::store::TokenStore
 
+mod answers;
 mod audit;
 mod backend;
 mod control;
 mod decisions;
 mod documents;
+mod events;
 mod failure;
 mod open;
 mod place;
 mod statement;
 mod store;
+mod tokens;
 
 pub use backend::Settings;
 pub use open::{open, open_with};

@@ -2,13 +2,15 @@
 
 use async_trait::async_trait;
 use tenantry_audit::Hash;
-use tenantry_domain::id::WorkloadKey;
+use tenantry_domain::id::{TenantId, WorkloadKey};
 use tenantry_domain::plan::Outcome;
 use tenantry_domain::time::Timestamp;
+use tenantry_engine::ports::answers::{AnswerStore, Given, Keyed, Turn};
+use tenantry_engine::ports::events::{Decided, EventStore, Noted, Position};
 use tenantry_engine::ports::store::audit::{AuditStore, Deed, LogFilter, LogHead, LogOf, Logged, Seal};
 use tenantry_engine::ports::store::{
     Authorship, Change, ConfigStore, ControlStore, DecisionFilter, DecisionRecord, DocumentKey, Intervention, Kept,
-    Retention, Revision, Stored,
+    KeyId, Retention, Revision, Stored, TokenRecord, TokenStore,
 };
 use tenantry_engine::scope::Scope;
 
@@ -16,7 +18,7 @@ use crate::backend::{Backend, Work};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::statement::{Row, Statement};
-use crate::{audit, control, decisions, documents};
+use crate::{answers, audit, control, decisions, documents, events, tokens};
 
 /// A SQLite file or a PostgreSQL database that is open. Made by [`open`](crate::open).
 #[derive(Debug)]
@@ -258,5 +260,79 @@ impl AuditStore for Store {
 
     async fn seal(&self, seal: &Seal) -> Stored<bool> {
         transaction!(self, "seal an audit log", |work| audit::seal(&mut work, seal))
+    }
+}
+
+#[async_trait]
+impl EventStore for Store {
+    async fn position(&self) -> Stored<Position> {
+        let rows = self.backend.read(events::position()).await;
+        rows.and_then(events::counted).map_err(|failure| failure.during("read how far things have come"))
+    }
+
+    async fn changes_after(&self, scope: &Scope, change: u64, count: u32) -> Stored<Vec<Noted>> {
+        let asked = async {
+            // What is committed between the two readings waits for the next time, as one of them may not have it.
+            let until = events::counted(self.backend.read(events::position()).await?)?.change;
+            let documents = events::revised(self.backend.read(events::revisions(scope, change, count)?).await?)?;
+            let asked = events::asked(self.backend.read(events::interventions(scope, change, count)?).await?)?;
+            Ok(events::merged(documents, asked, until, count))
+        };
+        asked.await.map_err(|failure: Failure| failure.during("read changes"))
+    }
+
+    async fn decisions_after(&self, scope: &Scope, id: u64, count: u32) -> Stored<Vec<Decided>> {
+        let asked = async { events::decided(self.backend.read(events::decisions(scope, id, count)?).await?) };
+        asked.await.map_err(|failure: Failure| failure.during("read decisions"))
+    }
+}
+
+#[async_trait]
+impl AnswerStore for Store {
+    async fn take_turn(&self, asked: &Keyed, forgotten: Timestamp, given_up: Timestamp) -> Stored<Turn> {
+        transaction!(self, "take a request's turn", |work| answers::take(&mut work, asked, forgotten, given_up))
+    }
+
+    async fn end_turn(&self, asked: &Keyed, given: Option<&Given>) -> Stored<()> {
+        transaction!(self, "keep an answer", |work| answers::end(&mut work, asked, given))
+    }
+
+    async fn forget_answers(&self, before: Timestamp) -> Stored<u64> {
+        transaction!(self, "forget answers", |work| work.execute(answers::forgetting(before)))
+    }
+}
+
+#[async_trait]
+impl TokenStore for Store {
+    async fn create_token(&self, token: &TokenRecord) -> Stored<()> {
+        transaction!(self, "add a token", |work| tokens::create(&mut work, token))
+    }
+
+    async fn create_first_token(&self, token: &TokenRecord) -> Stored<bool> {
+        // Nearly always there is one, and no other writer need wait for that to be seen.
+        let rows = self.read("SELECT value FROM counters WHERE name = 'token'", Vec::new()).await;
+        let made = rows.and_then(|rows| only(rows)?.count()).map_err(|failure| failure.during("count the tokens"))?;
+        if made > 0 {
+            return Ok(false);
+        }
+        transaction!(self, "add the first token", |work| tokens::create_first(&mut work, token))
+    }
+
+    async fn tokens_by_id(&self, id: &KeyId) -> Stored<Vec<TokenRecord>> {
+        let rows = self.backend.read(tokens::by_id(id)).await;
+        rows.and_then(tokens::records).map_err(|failure| failure.during("look a token up"))
+    }
+
+    async fn tokens(&self, scope: &Scope, after: Option<&TokenRecord>, count: u32) -> Stored<Vec<TokenRecord>> {
+        let rows = self.backend.read(tokens::listed(scope, after, count)).await;
+        rows.and_then(tokens::records).map_err(|failure| failure.during("list tokens"))
+    }
+
+    async fn revoke_token(&self, scope: &Scope, id: &KeyId, at: Timestamp) -> Stored<Option<TokenRecord>> {
+        transaction!(self, "end a token", |work| tokens::revoke(&mut work, scope, id, at))
+    }
+
+    async fn touch_token(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Stored<()> {
+        transaction!(self, "note the use of a token", |work| work.execute(tokens::touch(tenant, id, at))).map(|_| ())
     }
 }

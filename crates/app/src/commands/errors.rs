@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 35] = [
+const PAGES: [(&str, &str); 49] = [
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
@@ -42,6 +42,20 @@ const PAGES: [(&str, &str); 35] = [
     ("T502", include_str!("../../../../docs/errors/T502.md")),
     ("T503", include_str!("../../../../docs/errors/T503.md")),
     ("T601", include_str!("../../../../docs/errors/T601.md")),
+    ("T801", include_str!("../../../../docs/errors/T801.md")),
+    ("T802", include_str!("../../../../docs/errors/T802.md")),
+    ("T803", include_str!("../../../../docs/errors/T803.md")),
+    ("T804", include_str!("../../../../docs/errors/T804.md")),
+    ("T805", include_str!("../../../../docs/errors/T805.md")),
+    ("T806", include_str!("../../../../docs/errors/T806.md")),
+    ("T807", include_str!("../../../../docs/errors/T807.md")),
+    ("T808", include_str!("../../../../docs/errors/T808.md")),
+    ("T809", include_str!("../../../../docs/errors/T809.md")),
+    ("T810", include_str!("../../../../docs/errors/T810.md")),
+    ("T811", include_str!("../../../../docs/errors/T811.md")),
+    ("T812", include_str!("../../../../docs/errors/T812.md")),
+    ("T813", include_str!("../../../../docs/errors/T813.md")),
+    ("T814", include_str!("../../../../docs/errors/T814.md")),
     ("T901", include_str!("../../../../docs/errors/T901.md")),
     ("T902", include_str!("../../../../docs/errors/T902.md")),
     ("T903", include_str!("../../../../docs/errors/T903.md")),

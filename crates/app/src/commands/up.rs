@@ -1,5 +1,6 @@
 //! `tenantry up`: the server.
 
+mod api;
 mod connect;
 mod folder;
 mod noticed;
@@ -51,7 +52,10 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
         None => None,
     };
     let metrics = sources::sources(&settings)?;
+    // Before Kubernetes is reached, so that the API can tell that it is not.
+    let api = api::serve(&settings, &store).await?;
     let Some(connection) = connect::connect(&settings, &store, &mut ends, &noticed).await? else {
+        api::end(api).await;
         forget(&store, &settings.holder).await;
         return Ok(ExitCode::SUCCESS);
     };
@@ -95,7 +99,8 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
         }
     }
     info!("ending: what was learned is kept, and the lease given up");
-    driver.stop().await;
+    // Those who ask are answered while the driver keeps what it learned.
+    tokio::join!(api::end(api), driver.stop());
     forget(&store, &settings.holder).await;
     drop(watching);
     store.close().await;

@@ -26,7 +26,17 @@ impl Up {
     fn start(tenantry: &Tenantry) -> Self {
         tenantry.write("kubeconfig", NOBODY);
         let mut command = tenantry.command();
-        command.args(["up", "--config", "tenants", "--kubeconfig", "kubeconfig", "--holder", "one"]);
+        command.args([
+            "up",
+            "--listen",
+            "127.0.0.1:0",
+            "--config",
+            "tenants",
+            "--kubeconfig",
+            "kubeconfig",
+            "--holder",
+            "one",
+        ]);
         Self(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 }

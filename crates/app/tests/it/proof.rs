@@ -115,7 +115,19 @@ impl Up {
             std::fs::File::options().create(true).append(true).open(tenantry.folder.path().join("up.log")).unwrap();
         let child = tenantry
             .command()
-            .args(["up", "--config", "tenants", "--cycle", "1s", "--lease-namespace", "default", "--holder", holder])
+            .args([
+                "up",
+                "--listen",
+                "127.0.0.1:0",
+                "--config",
+                "tenants",
+                "--cycle",
+                "1s",
+                "--lease-namespace",
+                "default",
+                "--holder",
+                holder,
+            ])
             .args(["--forecast-step", "500ms", "--season", "2m24s"])
             .args(["--prometheus", &bed.text("prometheus"), "--kubeconfig", &bed.text("kubeconfig")])
             .stdin(Stdio::null())

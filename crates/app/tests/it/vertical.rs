@@ -38,7 +38,19 @@ fn up(tenantry: &Tenantry, bed: &TestBed) -> Up {
     let log = std::fs::File::create(tenantry.folder.path().join("up.log")).unwrap();
     let mut command = tenantry.command();
     command
-        .args(["up", "--config", "tenants", "--cycle", "1s", "--lease-namespace", "default", "--holder", "one"])
+        .args([
+            "up",
+            "--listen",
+            "127.0.0.1:0",
+            "--config",
+            "tenants",
+            "--cycle",
+            "1s",
+            "--lease-namespace",
+            "default",
+            "--holder",
+            "one",
+        ])
         .args(["--prometheus", &bed.text("prometheus"), "--kubeconfig", &bed.text("kubeconfig")]);
     Up(command.stdin(Stdio::null()).stderr(log).spawn().unwrap())
 }

@@ -148,9 +148,9 @@ impl Document {
         })
     }
 
-    /// As a file that reads back as the same document.
+    /// As the content of a file that reads back as the same document.
     #[must_use]
-    pub fn to_yaml(&self) -> String {
+    pub fn to_file(&self) -> Value {
         let root = match self.key {
             DocumentKey::Defaults => "default_config",
             DocumentKey::Tier(_) => "tier_config",
@@ -168,8 +168,14 @@ impl Document {
             body.insert(field.to_owned(), Value::String(name));
         }
         body.extend(self.body.as_object().cloned().unwrap_or_default());
+        Value::Object([(root.to_owned(), Value::Object(body))].into_iter().collect())
+    }
+
+    /// As a file that reads back as the same document.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
         // YAML is a superset of JSON; the JSON form is the one that cannot fail.
-        let file = Value::Object([(root.to_owned(), Value::Object(body))].into_iter().collect());
+        let file = self.to_file();
         serde_saphyr::to_string(&file).unwrap_or_else(|_| file.to_string())
     }
 

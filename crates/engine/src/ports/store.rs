@@ -4,6 +4,7 @@
 //! power, and of room on the disk; when it has not, nothing of it is ever seen.
 
 pub mod audit;
+mod tokens;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ use tenantry_domain::snapshot::{Override, Pause};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
 use thiserror::Error;
+pub use tokens::{AccessStore, KEY_ID_LENGTH, KeyId, KeyIdError, SecretHash, TokenRecord, TokenStore};
 
 use super::Retry;
 use crate::scope::Scope;

@@ -95,6 +95,10 @@ impl Tenants {
     /// [`TenantsError`]; nothing is changed then.
     pub async fn apply(&self, files: &[File], how: &Applying) -> Result<Vec<Applied>, TenantsError> {
         let Read { documents, mut drafts, mut problems } = Read::of(files);
+        for document in &documents {
+            self.scope_for(document.key())?;
+        }
+        // All tenants, as no two may size one object; what is told of others is no more than that.
         let mut found = self.declarations(&Scope::platform(), &documents).await?;
         // Where nothing differs nothing new can be wrong.
         let differs = how.whole || !drafts.is_empty() || !same(&found, &documents);
@@ -117,7 +121,7 @@ impl Tenants {
         }
         let mut wrong = if differs { newly_wrong(&found, &before) } else { Vec::new() };
         if differs {
-            wrong.extend(named_twice(&found, &documents));
+            wrong.extend(named_twice(&found, &documents, |id| self.names(id)));
         }
         problems.0.extend(gathered(&found, &wrong).0);
         for (key, wrong) in wrong {

@@ -50,7 +50,23 @@ impl Tenants {
     /// # Errors
     /// [`TenantsError`].
     pub async fn history(&self, key: &DocumentKey, count: u32) -> Result<Vec<Revision>, TenantsError> {
-        let revisions = self.store.history(&Scope::platform(), key, None, count).await?;
+        self.history_before(key, None, count).await
+    }
+
+    /// Revisions of a document under `before`, newest first: a page of its history.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn history_before(
+        &self,
+        key: &DocumentKey,
+        before: Option<u64>,
+        count: u32,
+    ) -> Result<Vec<Revision>, TenantsError> {
+        let revisions = self.store.history(&self.scope_for(key)?, key, before, count).await?;
+        if before.is_some() {
+            return Ok(revisions);
+        }
         if revisions.is_empty() { Err(TenantsError::NoDocument { key: key.clone() }) } else { Ok(revisions) }
     }
 
@@ -90,7 +106,7 @@ impl Tenants {
         }
         let old = self.revision(key, number, last.number).await?;
         let compared = self.side_by_side(key, Some(&last), &old).await?;
-        let mut found = self.declarations(&Scope::platform(), &[]).await?;
+        let mut found = self.declarations(&self.scope_for(key)?, &[]).await?;
         if let Some(document) = old.body.as_deref().map(|body| Document::from_stored(key.clone(), body)).transpose()? {
             // An old document may contradict the layers of now.
             match key {
@@ -130,13 +146,40 @@ impl Tenants {
         Ok(shared.chain(found.tenants.into_values()).collect())
     }
 
-    async fn last(&self, key: &DocumentKey) -> Result<Revision, TenantsError> {
-        let last = self.store.head(&Scope::platform(), key).await?;
+    /// The last revision of a document that is there.
+    ///
+    /// # Errors
+    /// [`TenantsError::NoDocument`] when there is none, or it was removed.
+    pub async fn head(&self, key: &DocumentKey) -> Result<Revision, TenantsError> {
+        let last = self.last(key).await?;
+        if last.body.is_some() { Ok(last) } else { Err(TenantsError::NoDocument { key: key.clone() }) }
+    }
+
+    /// A document at a revision; none where that revision removed it.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn at(&self, key: &DocumentKey, number: u64) -> Result<Option<Document>, TenantsError> {
+        let found = self.revision_at(key, number).await?;
+        Ok(found.body.as_deref().map(|body| Document::from_stored(key.clone(), body)).transpose()?)
+    }
+
+    /// One revision of a document.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn revision_at(&self, key: &DocumentKey, number: u64) -> Result<Revision, TenantsError> {
+        let last = self.last(key).await?;
+        self.revision(key, number, last.number).await
+    }
+
+    pub(super) async fn last(&self, key: &DocumentKey) -> Result<Revision, TenantsError> {
+        let last = self.store.head(&self.scope_for(key)?, key).await?;
         last.ok_or_else(|| TenantsError::NoDocument { key: key.clone() })
     }
 
     async fn revision(&self, key: &DocumentKey, number: u64, last: u64) -> Result<Revision, TenantsError> {
-        let found = self.store.history(&Scope::platform(), key, Some(number.saturating_add(1)), 1).await?;
+        let found = self.store.history(&self.scope_for(key)?, key, Some(number.saturating_add(1)), 1).await?;
         let found = found.into_iter().next().filter(|revision| revision.number == number);
         found.ok_or_else(|| TenantsError::NoRevision { key: key.clone(), number, last })
     }
@@ -152,7 +195,7 @@ impl Tenants {
         };
         let before = from.map(read).transpose()?.flatten();
         let after = read(to)?;
-        let found = self.declarations(&Scope::platform(), &[]).await?;
+        let found = self.declarations(&self.scope_for(key)?, &[]).await?;
         let effective = |document: &Option<Document>| -> Option<Value> {
             let document = document.as_ref().filter(|document| matches!(document.key(), DocumentKey::Tenant(_)))?;
             value(&found.layers, document)

@@ -9,6 +9,8 @@ use tenantry_domain::plan::Outcome;
 use tenantry_domain::snapshot::{Override, Pause};
 use tenantry_domain::unit::Replicas;
 use tenantry_engine::ports::Retry;
+use tenantry_engine::ports::answers::{AnswerStore as _, Given, Keyed, Turn};
+use tenantry_engine::ports::events::{Changed, EventStore as _, Position};
 use tenantry_engine::ports::store::{
     Change, ConfigStore as _, ControlStore as _, DecisionFilter, DecisionRecord, DocumentKey, Intervention, Owner,
     Retention, StoreError,
@@ -16,26 +18,6 @@ use tenantry_engine::ports::store::{
 use tenantry_store::Store;
 
 use crate::given::*;
-
-macro_rules! on_both {
-    ($($case:ident),* $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                let fresh = crate::given::sqlite().await;
-                super::$case(&fresh.store).await;
-            })*
-        }
-        mod on_postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                if let Some(fresh) = crate::given::postgres().await {
-                    super::$case(&fresh.store).await;
-                }
-            })*
-        }
-    };
-}
 
 on_both![
     revisions_are_numbered_and_read_back,
@@ -57,6 +39,8 @@ on_both![
     of_many_who_want_a_lease_one_gets_it,
     a_cancelled_write_is_whole_or_absent,
     what_cannot_be_stored_is_refused,
+    what_happens_is_followed_in_order_and_in_scope,
+    a_key_is_taken_once_and_its_answer_kept,
 ];
 
 async fn revisions_are_numbered_and_read_back(store: &Store) {
@@ -471,4 +455,73 @@ async fn what_cannot_be_stored_is_refused(store: &Store) {
     assert_eq!(error.to_string(), wanted);
     assert!(store.decisions(&platform(), &DecisionFilter::default(), 9).await.unwrap().is_empty());
     assert!(store.documents(&platform()).await.unwrap().is_empty());
+}
+
+async fn what_happens_is_followed_in_order_and_in_scope(store: &Store) {
+    let start = store.position().await.unwrap();
+    store.revise(&[change(tenant("a"), 0, "one"), change(tier("gold"), 0, "two")], &ann()).await.unwrap();
+    let paused = Intervention {
+        pause: Some(Pause { author: "ann".to_owned(), reason: "why".to_owned(), expires_at: None }),
+        ..Intervention::default()
+    };
+    store.intervene(&workload("b", "api"), &paused).await.unwrap();
+    store.revise(&[removal(tenant("a"), 1)], &ann()).await.unwrap();
+    store.intervene(&workload("b", "api"), &Intervention::default()).await.unwrap();
+    let ids =
+        store.record(&[decision(workload("a", "x"), 1, 1, 2), decision(workload("b", "x"), 2, 3, 3)]).await.unwrap();
+
+    let all = store.changes_after(&platform(), start.change, 100).await.unwrap();
+    let numbers: Vec<u64> = all.iter().map(|noted| noted.change).collect();
+    assert_eq!(numbers, (start.change + 1..=start.change + 5).collect::<Vec<_>>());
+    assert_eq!(store.position().await.unwrap(), Position { change: start.change + 5, decision: ids[1] });
+    let kinds: Vec<(String, bool)> = all
+        .iter()
+        .map(|noted| match &noted.what {
+            Changed::Document(revised) => (revised.key.to_string(), revised.removed),
+            Changed::Intervention { key, asked } => (key.to_string(), *asked == Intervention::default()),
+        })
+        .collect();
+    let expected =
+        [("tenant `a`", false), ("tier `gold`", false), ("b/api", false), ("tenant `a`", true), ("b/api", true)];
+    assert_eq!(kinds, expected.map(|(what, ended)| (what.to_owned(), ended)));
+
+    // In pages of two nothing is lost or told twice.
+    let (mut paged, mut after) = (Vec::new(), start.change);
+    while let [.., last] = store.changes_after(&platform(), after, 2).await.unwrap().as_slice() {
+        paged.extend(store.changes_after(&platform(), after, 2).await.unwrap());
+        after = last.change;
+    }
+    assert_eq!(paged, all);
+    let of_b: Vec<u64> =
+        store.changes_after(&only("b"), start.change, 100).await.unwrap().iter().map(|noted| noted.change).collect();
+    assert_eq!(of_b, [2, 3, 5].map(|place| start.change + place), "its own, and what all share");
+    let decided = store.decisions_after(&only("b"), 0, 10).await.unwrap();
+    assert_eq!(decided.iter().map(|one| (one.id, one.changes)).collect::<Vec<_>>(), [(ids[1], false)]);
+    assert_eq!(store.decisions_after(&platform(), ids[0], 10).await.unwrap().len(), 1);
+}
+
+async fn a_key_is_taken_once_and_its_answer_kept(store: &Store) {
+    let keyed = |key: &str, digest: &str, millis: i64| Keyed {
+        tenant: Some(tenantry_domain::id::TenantId::new("a").unwrap()),
+        caller: "ann".to_owned(),
+        key: key.to_owned(),
+        digest: digest.to_owned(),
+        at: at(millis),
+    };
+    let take = async |asked: Keyed| {
+        store.take_turn(&asked, at(asked.at.as_millis() - 1000), at(asked.at.as_millis() - 100)).await.unwrap()
+    };
+    let given = Given { status: 201, tag: Some("\"1\"".to_owned()), body: b"{}".to_vec() };
+    assert_eq!(take(keyed("k", "d", 10_000)).await, Turn::Yours);
+    assert_eq!(take(keyed("k", "d", 10_050)).await, Turn::UnderWay);
+    assert_eq!(take(keyed("k", "other", 10_050)).await, Turn::Another);
+    store.end_turn(&keyed("k", "d", 10_000), Some(&given)).await.unwrap();
+    assert_eq!(take(keyed("k", "d", 10_900)).await, Turn::Done(given));
+    let foreign = Keyed { caller: "bob".to_owned(), ..keyed("k", "d", 10_900) };
+    assert_eq!(take(foreign).await, Turn::Yours, "each caller has keys of its own");
+    assert_eq!(take(keyed("k", "other", 11_001)).await, Turn::Yours, "an old answer is forgotten");
+    assert_eq!(take(keyed("k", "other", 11_102)).await, Turn::Yours, "one that was never answered is given up");
+    store.end_turn(&keyed("k", "other", 11_102), None).await.unwrap();
+    assert_eq!(take(keyed("k", "third", 11_103)).await, Turn::Yours, "a failure is not kept");
+    assert_eq!(store.forget_answers(at(11_103)).await.unwrap(), 1, "bob's");
 }

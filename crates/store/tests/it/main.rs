@@ -9,14 +9,19 @@
     reason = "a test fails by panicking"
 )]
 
+#[macro_use]
+mod both;
+
 mod again;
 mod audit;
 mod chance;
 mod conformance;
 mod crash;
 mod damage;
+mod gate;
 mod given;
 mod journal;
 mod model;
 mod opening;
 mod server;
+mod tokens;

@@ -122,7 +122,7 @@ impl Model {
             past.push(revision.clone());
             made.push(revision);
         }
-        self.changes += u64::from(!changes.is_empty());
+        self.changes += u64::try_from(changes.len()).unwrap();
         next.retain(|_, past| !past.is_empty());
         self.revisions = next;
         Ok(made)

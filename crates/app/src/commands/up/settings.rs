@@ -1,10 +1,12 @@
 //! What the server is told: by flags, by the environment, by a file; the earlier wins.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
+use tenantry_api::Identity;
 use tenantry_domain::unit::Span;
 use tenantry_operator::Options as KubernetesOptions;
 
@@ -48,6 +50,7 @@ pub(crate) enum LogFormat {
   tenantry up --config ./tenants --prometheus http://prometheus:9090
   tenantry up --mode observe --replay load/ --replay-speed 60
   tenantry up --settings /etc/tenantry/settings.yaml
+  tenantry up --listen 0.0.0.0:7400 --tls-cert api.pem --tls-key api.key
   TENANTRY_STORE=postgres://tenantry@db/tenantry tenantry up --prometheus eu=http://prom-eu:9090 --prometheus us=http://prom-us:9090
 
 A settings file has the flags' names as keys:
@@ -141,6 +144,18 @@ pub(crate) struct Up {
     /// How long decisions that changed something are kept [default: 90d]
     #[arg(long, env = "TENANTRY_KEEP_CHANGES", value_name = "SPAN")]
     pub(crate) keep_changes: Option<Span>,
+    /// Where the HTTP API is served; other than loopback it needs a certificate [default: 127.0.0.1:7400]
+    #[arg(long, env = "TENANTRY_LISTEN", value_name = "ADDRESS:PORT", conflicts_with = "no_api")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Serve no HTTP API
+    #[arg(long, env = "TENANTRY_NO_API")]
+    pub(crate) no_api: bool,
+    /// PEM file of the API's certificate, followed by those of its issuers
+    #[arg(long, env = "TENANTRY_TLS_CERT", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// PEM file of its key
+    #[arg(long, env = "TENANTRY_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// What is logged, such as `info` or `tenantry_engine=debug` [default: info]
     #[arg(long, env = "TENANTRY_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -168,9 +183,20 @@ pub(crate) struct Resolved {
     pub(crate) season: Option<Span>,
     pub(crate) keep_holds: Span,
     pub(crate) keep_changes: Span,
+    pub(crate) serves: Option<Serves>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
+
+/// Where the API is served, and as whom.
+#[derive(Debug)]
+pub(crate) struct Serves {
+    pub(crate) address: SocketAddr,
+    pub(crate) identity: Option<Identity>,
+}
+
+/// Where the API is served unless told.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7400);
 
 impl Up {
     /// Lays the flags over the file and the file over the defaults.
@@ -212,10 +238,20 @@ impl Up {
             season: over.season,
             keep_holds: over.keep_holds.unwrap_or(Span::from_secs(7 * 86_400)),
             keep_changes: over.keep_changes.unwrap_or(Span::from_secs(90 * 86_400)),
+            serves: over.serves()?,
             log: over.log.clone().unwrap_or_else(|| "info".to_owned()),
             log_format: over.log_format.unwrap_or(LogFormat::Text),
             flags: over,
         })
+    }
+
+    fn serves(&self) -> anyhow::Result<Option<Serves>> {
+        let identity = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Identity { certificate: certificate.clone(), key: key.clone() }),
+            (None, None) => None,
+            _ => bail!("--tls-cert and --tls-key come together; one of them is missing"),
+        };
+        Ok((!self.no_api).then(|| Serves { address: self.listen.unwrap_or(LISTEN), identity }))
     }
 
     fn over(self, file: Self) -> Self {
@@ -249,6 +285,10 @@ impl Up {
             season: self.season.or(file.season),
             keep_holds: self.keep_holds.or(file.keep_holds),
             keep_changes: self.keep_changes.or(file.keep_changes),
+            listen: self.listen.or(file.listen),
+            no_api: self.no_api || (file.no_api && self.listen.is_none()),
+            tls_cert: self.tls_cert.or(file.tls_cert),
+            tls_key: self.tls_key.or(file.tls_key),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
         }

@@ -1,0 +1,117 @@
+//! The API over its ports, and how it is run.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tenantry_engine::access::{Gate, Tokens};
+use tenantry_engine::ports::Clock;
+use tenantry_engine::ports::answers::AnswerStore;
+use tenantry_engine::ports::events::EventStore;
+use tenantry_engine::ports::store::{ConfigStore, ControlStore, TokenStore};
+use tenantry_engine::tenants::{Listed, Tenants};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::feed::Feed;
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::rate::Rates;
+use crate::serve::{self, Limits, Listening};
+use crate::{openapi, routes, upkeep};
+
+/// All that the API needs of a store.
+pub trait ApiStore: ConfigStore + ControlStore + TokenStore + EventStore + AnswerStore {}
+
+impl<T: ConfigStore + ControlStore + TokenStore + EventStore + AnswerStore> ApiStore for T {}
+
+/// The API, to be served.
+pub struct Service(Api);
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct Api(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn ApiStore>,
+    pub(crate) tenants: Tenants,
+    pub(crate) tokens: Tokens,
+    pub(crate) gate: Gate,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limits: Limits,
+    pub(crate) rates: Rates,
+    pub(crate) feed: Feed,
+    pub(crate) requests: Arc<Semaphore>,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) ending: CancellationToken,
+    pub(crate) document: String,
+    /// All tenants as of a version of the configuration: a list is read far more often than it changes.
+    listed: RwLock<Option<(u64, Arc<Vec<Listed>>)>>,
+}
+
+impl std::ops::Deref for Api {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("limits", &self.0.limits).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// Over a store. `gate` says who may do what.
+    #[must_use]
+    pub fn new<S: ApiStore + 'static>(store: Arc<S>, gate: Gate, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        let metrics = Arc::new(Metrics::new());
+        Self(Api(Arc::new(Inner {
+            tenants: Tenants::new(store.clone()),
+            tokens: Tokens::new(store.clone()),
+            gate,
+            clock,
+            rates: Rates::new(&limits),
+            feed: Feed::new(),
+            requests: Arc::new(Semaphore::new(limits.requests)),
+            streams: Arc::new(Semaphore::new(limits.streams)),
+            ending: CancellationToken::new(),
+            document: openapi::document(),
+            listed: RwLock::new(None),
+            metrics,
+            limits,
+            store,
+        })))
+    }
+
+    /// Serves until `ended`, then waits for what is under way, for as long as the limits say.
+    pub async fn serve(self, listening: Listening, ended: CancellationToken) {
+        let Self(api) = self;
+        let (ending, metrics, limits) = (api.ending.clone(), Arc::clone(&api.metrics), api.limits);
+        let served = serve::serve(listening, routes::router(&api), limits, metrics, ending.clone());
+        let kept = upkeep::keep(api.clone());
+        let told = async {
+            ended.cancelled().await;
+            // Event streams end first: they would never end by themselves.
+            ending.cancel();
+        };
+        tokio::join!(served, kept, told);
+    }
+}
+
+impl Api {
+    /// Every tenant, read anew when the configuration has changed.
+    pub(crate) async fn all_tenants(&self) -> Result<Arc<Vec<Listed>>, Problem> {
+        // Asked first: what is read afterwards is at least as new.
+        let version = self.store.config_version().await?;
+        if let Some((of, listed)) = self.listed.read().unwrap_or_else(PoisonError::into_inner).as_ref()
+            && *of == version
+        {
+            return Ok(Arc::clone(listed));
+        }
+        let listed = Arc::new(self.tenants.list().await?);
+        *self.listed.write().unwrap_or_else(PoisonError::into_inner) = Some((version, Arc::clone(&listed)));
+        Ok(listed)
+    }
+}

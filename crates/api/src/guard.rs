@@ -1,0 +1,249 @@
+//! What every request goes through before anything is done for it: who asks, may they, how often, how much.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, State};
+use axum::response::Response;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Request};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use sha2::{Digest as _, Sha256};
+use tenantry_domain::unit::{Replicas, Span};
+use tenantry_engine::access::{AccessError, Action, Admission, Caller, Circumstances, Rewrite, Sizes, Target};
+use tenantry_engine::ports::answers::{Keyed, Turn};
+use tracing::{info, warn};
+
+use crate::answer::Answer;
+use crate::api::Api;
+use crate::asked::Asked;
+use crate::operation::{Door, Operation};
+use crate::outer::{Peer, RequestId};
+use crate::problem::{FORBIDDEN, IN_PROGRESS, KEY_REUSED, MALFORMED, Problem, TOO_LARGE, UNAUTHENTICATED};
+use crate::upkeep::ANSWERS_KEPT;
+
+/// By which a request that is sent twice is known as one.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Longest key.
+const KEY_MAX: usize = 255;
+/// A request that was never answered, because the server was killed, is given up after so long.
+const GIVEN_UP_AFTER: Span = Span::from_secs(120);
+
+/// Answers a request for an operation.
+pub(crate) async fn pass(
+    State((api, operation)): State<(Api, Arc<Operation>)>,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request<Body>,
+) -> Response {
+    // A path that is no text names nothing, and so finds nothing.
+    let path =
+        path.iter().flat_map(RawPathParams::iter).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let (parts, body) = request.into_parts();
+    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    match answered(&api, &operation, path, parts, body).await {
+        Ok(answer) => answer.into_response(),
+        Err(problem) => problem.about(&request_id),
+    }
+}
+
+async fn answered(
+    api: &Api,
+    operation: &Operation,
+    path: Vec<(String, String)>,
+    parts: Parts,
+    body: Body,
+) -> Result<Answer, Problem> {
+    let now = api.clock.now();
+    let from = parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical());
+    let Parts { method, uri, headers, .. } = parts;
+    let caller = match operation.door {
+        Door::Open => None,
+        _ => Some(known(api, &headers, from).await?),
+    };
+    let query = uri.query().unwrap_or_default().to_owned();
+    if !query.is_empty() && !operation.takes_query {
+        return Err(Problem::new(MALFORMED, "no parameters are taken here"));
+    }
+    let body = read(body, api.limits.body_bytes.saturating_mul(operation.body_share)).await?;
+    let api = api.clone();
+    let mut asked = Asked {
+        api,
+        method,
+        path,
+        query,
+        headers,
+        body,
+        now,
+        caller,
+        admissions: Vec::new(),
+        from,
+        documents: std::sync::OnceLock::new(),
+    };
+    admit(operation, &mut asked).await?;
+    if operation.writes() { once(operation, &asked).await } else { (operation.does)(&asked).await }
+}
+
+/// Who asks. Those who cannot say may not try without end.
+async fn known(api: &Api, headers: &HeaderMap, from: Option<IpAddr>) -> Result<Caller, Problem> {
+    let unknown = |detail: &str| {
+        api.metrics.verdict("unknown");
+        Err(api.rates.stranger(from).err().unwrap_or_else(|| Problem::new(UNAUTHENTICATED, detail)))
+    };
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (given.next(), given.next()) else {
+        return unknown("send a token as `Authorization: Bearer TOKEN`");
+    };
+    let token = value.to_str().ok().and_then(|text| text.split_once(' '));
+    let Some((_, token)) = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
+        return unknown("send a token as `Authorization: Bearer TOKEN`");
+    };
+    let caller = match api.gate.authenticate(token.trim(), api.clock.now()).await {
+        Ok(caller) => caller,
+        Err(AccessError::Store(error)) => return Err(error.into()),
+        Err(error) => return unknown(&error.to_string()),
+    };
+    let tenant = caller.owner().map(tenantry_domain::id::TenantId::as_str);
+    api.rates.caller(&caller.principal().id, tenant)?;
+    Ok(caller)
+}
+
+async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Problem::new(TOO_LARGE, format!("a body may have {bytes_max} bytes here")))
+        }
+        Err(_) => Err(Problem::new(MALFORMED, "the body broke off")),
+    }
+}
+
+async fn admit(operation: &Operation, asked: &mut Asked) -> Result<(), Problem> {
+    let api = asked.api.clone();
+    let Some(caller) = asked.caller.clone() else { return Ok(()) };
+    let wanted = match &operation.door {
+        Door::Open | Door::Known => return Ok(()),
+        Door::Anywhere(action) => {
+            let circumstances = asked.circumstances();
+            let admitted = api.gate.admit_anywhere(&caller, *action, &circumstances).await;
+            asked.admissions = admitted.map_err(|error| refused(&api, error, &caller, None))?;
+            api.metrics.verdict("admitted");
+            return Ok(());
+        }
+        Door::One(action, target) => vec![(*action, target(asked)?)],
+        Door::All(_, wanted) => wanted(asked)?,
+    };
+    // Of what a caller's roles do not reach nothing is read: neither answer nor time tells whether it is there.
+    for (_, target) in &wanted {
+        if target.tenant().is_some_and(|tenant| !caller.principal().reaches(tenant)) {
+            api.metrics.verdict("hidden");
+            info!(principal = caller.principal().id, operation = operation.id, "asked beyond their reach");
+            return Err(Problem::not_found());
+        }
+    }
+    for (action, target) in wanted {
+        let told = match &operation.circumstances {
+            None => Ok(asked.circumstances()),
+            Some(told) => told(asked, &target).await,
+        };
+        // What is wrong with a request is told to those who may make it.
+        let circumstances = told.as_ref().map_or_else(|_| harmless(asked), Circumstances::clone);
+        asked.admissions.push(admitted(&api, &caller, action, &target, &circumstances).await?);
+        told?;
+    }
+    api.metrics.verdict("admitted");
+    Ok(())
+}
+
+/// A change that changes nothing.
+fn harmless(asked: &Asked) -> Circumstances {
+    let none = Replicas::new(0);
+    let scale = Some(Sizes { from: none, to: none });
+    Circumstances { scale, rewrite: Some(Rewrite::default()), ..asked.circumstances() }
+}
+
+async fn admitted(
+    api: &Api,
+    caller: &Caller,
+    action: Action,
+    target: &Target,
+    circumstances: &Circumstances,
+) -> Result<Admission, Problem> {
+    let admission = api.gate.admit(caller, action, target, circumstances).await;
+    admission.map_err(|error| refused(api, error, caller, Some(target)))
+}
+
+fn refused(api: &Api, error: AccessError, caller: &Caller, target: Option<&Target>) -> Problem {
+    match error {
+        AccessError::Store(error) => {
+            api.metrics.verdict("failed");
+            error.into()
+        }
+        AccessError::Unauthenticated => Problem::new(UNAUTHENTICATED, AccessError::Unauthenticated.to_string()),
+        refused @ AccessError::Refused { .. } => {
+            let hidden = target.and_then(Target::tenant).is_some_and(|tenant| !caller.principal().reaches(tenant));
+            api.metrics.verdict(if hidden { "hidden" } else { "refused" });
+            info!(error = %refused, "refused");
+            if hidden { Problem::not_found() } else { Problem::new(FORBIDDEN, refused.to_string()) }
+        }
+    }
+}
+
+/// Does a write, and with a key only once.
+async fn once(operation: &Operation, asked: &Asked) -> Result<Answer, Problem> {
+    let Some(key) = asked.header(&IDEMPOTENCY_KEY)? else { return (operation.does)(asked).await };
+    if key.is_empty() || key.len() > KEY_MAX {
+        return Err(Problem::new(MALFORMED, format!("an idempotency key has 1 to {KEY_MAX} characters")));
+    }
+    let keyed = Keyed {
+        tenant: asked.caller.as_ref().and_then(|caller| caller.owner().cloned()),
+        caller: asked.principal(),
+        key: key.to_owned(),
+        digest: digest(operation, asked),
+        at: asked.now,
+    };
+    let store = &asked.api.store;
+    match store.take_turn(&keyed, asked.now - ANSWERS_KEPT, asked.now - GIVEN_UP_AFTER).await? {
+        Turn::Yours => {}
+        Turn::UnderWay => {
+            let detail = "wait for the first request with this key to be answered";
+            return Err(Problem::new(IN_PROGRESS, detail).again_after(1));
+        }
+        Turn::Done(given) => return Ok(Answer::given_before(given)),
+        Turn::Another => {
+            return Err(Problem::new(
+                KEY_REUSED,
+                "this idempotency key was used for a request that says something else",
+            ));
+        }
+    }
+    let answer = (operation.does)(asked).await;
+    // What was refused changed nothing, and may be sent again with the same key once it is mended.
+    let given = answer.as_ref().ok().and_then(Answer::kept);
+    if let Err(error) = store.end_turn(&keyed, given.as_ref()).await {
+        warn!(%error, "the answer to a request with a key was not kept");
+    }
+    answer
+}
+
+/// Digest of all that the request says.
+fn digest(operation: &Operation, asked: &Asked) -> String {
+    let mut hasher = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(bytes);
+    };
+    part(operation.id.as_bytes());
+    for (name, value) in &asked.path {
+        part(name.as_bytes());
+        part(value.as_bytes());
+    }
+    part(asked.query.as_bytes());
+    for name in [http::header::IF_MATCH, http::header::IF_NONE_MATCH] {
+        part(asked.headers.get(name).map_or(&[][..], http::HeaderValue::as_bytes));
+    }
+    part(&asked.body);
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

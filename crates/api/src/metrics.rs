@@ -1,0 +1,135 @@
+//! What the server counts of itself, in Prometheus' text form.
+//!
+//! INVARIANT(labels): every label is from a closed set: routes as they are declared, methods, statuses, verdicts. No
+//! tenant, path or message ever becomes one.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use prometheus_client::encoding::{EncodeLabelSet, prometheus_text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Media type of the text form.
+pub(crate) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Upper ends of the buckets of a request's time, in seconds: from a read that is at hand to the limit of a request.
+const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: &'static str,
+    method: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Verdict {
+    verdict: &'static str,
+}
+
+/// The counts of one server.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    seconds: Family<Route, Histogram>,
+    in_flight: Gauge,
+    connections: Gauge,
+    streams: Gauge,
+    verdicts: Family<Verdict, Counter>,
+    decisions: Counter,
+}
+
+/// A thing under way, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Gauge);
+
+impl UnderWay {
+    fn of(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("tenantry_api");
+        let requests = Family::default();
+        let seconds: Family<Route, Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
+        let (in_flight, connections, streams) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let (verdicts, decisions) = (Family::default(), Counter::default());
+        registry.register("requests", "Requests answered", requests.clone());
+        registry.register("request_seconds", "Time from a request's head to its answer's", seconds.clone());
+        registry.register("requests_in_flight", "Requests under way", in_flight.clone());
+        registry.register("connections", "Open connections", connections.clone());
+        registry.register("event_streams", "Open event streams", streams.clone());
+        registry.register("access_verdicts", "Verdicts at the door", verdicts.clone());
+        registry.register("decisions_seen", "Scaling decisions that event streams were woken for", decisions.clone());
+        Self { registry, requests, seconds, in_flight, connections, streams, verdicts, decisions }
+    }
+
+    pub(crate) fn answered(&self, route: &'static str, method: &Method, status: StatusCode, took: Duration) {
+        let method = known(method);
+        self.requests.get_or_create(&Request { route, method, status: status.as_u16() }).inc();
+        self.seconds.get_or_create(&Route { route, method }).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn request(&self) -> UnderWay {
+        UnderWay::of(&self.in_flight)
+    }
+
+    pub(crate) fn connection(&self) -> UnderWay {
+        UnderWay::of(&self.connections)
+    }
+
+    pub(crate) fn stream(&self) -> UnderWay {
+        UnderWay::of(&self.streams)
+    }
+
+    /// Counts what the door said: `admitted`, `refused`, `hidden`, `unknown` or `failed`.
+    pub(crate) fn verdict(&self, verdict: &'static str) {
+        self.verdicts.get_or_create(&Verdict { verdict }).inc();
+    }
+
+    pub(crate) fn decided(&self, decisions: u64) {
+        self.decisions.inc_by(decisions);
+    }
+
+    /// All of it as text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a text does not fail.
+        let _ = prometheus_text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// Methods from a closed set, as anybody may send any word.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}

@@ -1,0 +1,224 @@
+//! API tokens: listed, made, revoked.
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tenantry_domain::id::TenantId;
+use tenantry_domain::time::Timestamp;
+use tenantry_domain::unit::Span;
+use tenantry_engine::access::{Action, Asked as Wanted, Binding, Role, Target, Tokens, TokensError};
+use tenantry_engine::ports::store::{KeyId, SecretHash, TokenRecord};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::answer::Answer;
+use crate::asked::Asked;
+use crate::operation::{Door, Operation};
+use crate::page::{self, Paging};
+use crate::problem::{INTERNAL, MALFORMED, Problem};
+use crate::wire::token::{IssuedToken, RoleHeld, Token, TokenPage};
+
+const TAG: &str = "access";
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Trying {
+    /// Say what would be done, and do nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// A token to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// Whose it is to be; the platform's own unless told.
+    #[serde(default)]
+    tenant: Option<String>,
+    /// What it may be used as.
+    #[schema(min_items = 1, max_items = 32)]
+    roles: Vec<RoleHeld>,
+    /// How long it lives, such as `90d`; until it is revoked unless told.
+    #[serde(default)]
+    expires_in: Option<String>,
+}
+
+fn example() -> Value {
+    json!({
+        "id": "k3v9q0z7m2ab", "tenant": "acme", "name": "ci", "roles": [{ "role": "tenant-editor", "tenant": "acme" }],
+        "created_by": "token:9f3m0q2x8c1d", "created_at": "2026-03-01T09:30:00Z",
+        "expires_at": "2026-05-30T09:30:00Z", "last_used_at": null, "revoked_at": null
+    })
+}
+
+pub(crate) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(Method::GET, "/v1/tokens", "listTokens", Door::Anywhere(Action::ReadTokens), |asked| {
+            Box::pin(list(asked))
+        })
+        .says(TAG, "API tokens", "Newest first, those that have ended among them. Never with what is secret of them.")
+        .query::<Paging>()
+        .gives::<TokenPage>(StatusCode::OK, "A page of them.", json!({ "items": [example()], "next": null })),
+        Operation::new(Method::POST, "/v1/tokens", "createToken", Door::All(Action::CreateToken, whose), |asked| {
+            Box::pin(create(asked))
+        })
+        .says(TAG, "Make an API token", "Its secret is shown in this answer and never again.")
+        .query::<Trying>()
+        .takes::<NewToken>(json!({
+            "name": "ci", "tenant": "acme", "roles": [{ "role": "tenant-editor", "tenant": "acme" }],
+            "expires_in": "90d"
+        }))
+        .gives::<IssuedToken>(
+            StatusCode::CREATED,
+            "The token.",
+            json!({ "token": example(), "secret": "tnt_k3v9q0z7m2ab_…", "dry_run": false }),
+        )
+        .gives::<IssuedToken>(
+            StatusCode::OK,
+            "What would be made, in a dry run.",
+            json!({ "token": example(), "secret": null, "dry_run": true }),
+        )
+        .refuses(&[404, 409, 413, 415, 422]),
+        Operation::new(
+            Method::DELETE,
+            "/v1/tokens/{token}",
+            "revokeToken",
+            Door::Anywhere(Action::RevokeToken),
+            |asked| Box::pin(revoke(asked)),
+        )
+        .says(TAG, "Revoke an API token", "From the next request on it opens nothing.")
+        .gives::<Token>(StatusCode::OK, "The token.", example())
+        .refuses(&[404]),
+    ]
+}
+
+impl From<TokensError> for Problem {
+    fn from(error: TokensError) -> Self {
+        let code = error.code();
+        match error {
+            TokensError::Unfit { .. } => {
+                let title = "the token cannot be so";
+                Self::coded(StatusCode::UNPROCESSABLE_ENTITY, code, title, error.to_string())
+            }
+            TokensError::NoToken { .. } => Self::not_found(),
+            TokensError::NoChance(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "no token was made");
+                Self::new(INTERNAL, "no token was made; the server's log says more")
+            }
+            TokensError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Whose token is to be made.
+fn whose(asked: &Asked) -> Result<Vec<(Action, Target)>, Problem> {
+    let new: NewToken = asked.json()?;
+    let target = match new.tenant {
+        None => Target::Platform,
+        Some(tenant) => Target::Tenant(TenantId::new(tenant).map_err(|_| Problem::not_found())?),
+    };
+    Ok(vec![(Action::CreateToken, target)])
+}
+
+async fn list(asked: &Asked) -> Result<Answer, Problem> {
+    let Paging { limit, cursor } = asked.query()?;
+    let (count, after) = (page::size(limit)?, page::place(cursor.as_deref())?);
+    let after = after.as_deref().map(record).transpose()?;
+    let mut found = Vec::new();
+    for scope in asked.scopes() {
+        found.extend(asked.api.tokens.list(scope, after.as_ref(), count + 1).await?);
+    }
+    found.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+    let kept = usize::try_from(count).unwrap_or(usize::MAX);
+    let more = found.len() > kept;
+    found.truncate(kept);
+    let next = found.last().filter(|_| more).map(place);
+    let items = found.iter().map(|record| page::selected(&Token::from(record), None));
+    Answer::ok(&TokenPage { items: items.collect::<Result<_, _>>()?, next })
+}
+
+/// Where a page of tokens ends.
+fn place(record: &TokenRecord) -> String {
+    let tenant = record.tenant.as_ref().map_or("", TenantId::as_str);
+    page::cursor(&format!("{}/{}/{tenant}", record.created_at.as_millis(), record.id))
+}
+
+/// A record that stands where a page ended; nothing more of it is looked at.
+fn record(place: &str) -> Result<TokenRecord, Problem> {
+    let read = || {
+        let (at, rest) = place.split_once('/')?;
+        let (id, tenant) = rest.split_once('/')?;
+        let tenant = if tenant.is_empty() { None } else { Some(TenantId::new(tenant).ok()?) };
+        Some(TokenRecord {
+            id: KeyId::new(id).ok()?,
+            tenant,
+            name: String::new(),
+            bindings: Vec::new(),
+            hash: SecretHash([0; 32]),
+            created_by: String::new(),
+            created_at: Timestamp::from_millis(at.parse().ok()?),
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+        })
+    };
+    read().ok_or_else(|| Problem::new(MALFORMED, "`cursor` is none of ours; take `next` of the page before as it is"))
+}
+
+fn wanted(new: NewToken) -> Result<Wanted, Problem> {
+    let NewToken { name, tenant, roles, expires_in } = new;
+    let bad = |error: String| Problem::new(MALFORMED, error);
+    let id = |tenant: Option<String>| tenant.map(TenantId::new).transpose().map_err(|error| bad(error.to_string()));
+    let held = |held: RoleHeld| {
+        let known = Role::ALL.into_iter().find(|role| role.as_str() == held.role);
+        let names =
+            || format!("there is no role `{}`; there are {}", held.role, Role::ALL.map(Role::as_str).join(", "));
+        let role = known.ok_or_else(|| bad(names()))?;
+        Binding::new(role, id(held.tenant)?).map_err(|error| bad(error.to_string()))
+    };
+    let bindings = roles.into_iter().map(held).collect::<Result<_, _>>()?;
+    let span = |text: String| text.parse::<Span>().map_err(|error| bad(format!("`expires_in`: {error}")));
+    Ok(Wanted { tenant: id(tenant)?, name, bindings, lives: expires_in.map(span).transpose()? })
+}
+
+async fn create(asked: &Asked) -> Result<Answer, Problem> {
+    let Trying { dry_run } = asked.query()?;
+    let wanted = wanted(asked.json()?)?;
+    let (scope, by) = (asked.scope()?, asked.principal());
+    if dry_run {
+        Tokens::check(scope, &wanted)?;
+        let Wanted { tenant, name, bindings, lives } = wanted;
+        let token = Token {
+            id: String::new(),
+            tenant: tenant.map(String::from),
+            name,
+            roles: bindings.iter().map(RoleHeld::from).collect(),
+            created_by: by,
+            created_at: crate::wire::instant(asked.now),
+            expires_at: lives.map(|lives| crate::wire::instant(asked.now + lives)),
+            last_used_at: None,
+            revoked_at: None,
+        };
+        return Answer::ok(&IssuedToken { token, secret: None, dry_run });
+    }
+    let issued = asked.api.tokens.create(scope, wanted, &by, asked.now).await?;
+    let token = Token::from(&issued.record);
+    let location = format!("/v1/tokens/{}", token.id);
+    let kept = IssuedToken { token: token.clone(), secret: None, dry_run };
+    let shown = IssuedToken { token, secret: Some(issued.token.reveal()), dry_run };
+    Answer::json(StatusCode::CREATED, &shown)?.at(location).kept_as(&kept)
+}
+
+async fn revoke(asked: &Asked) -> Result<Answer, Problem> {
+    let id = KeyId::new(asked.text("token")?).map_err(|_| Problem::not_found())?;
+    for scope in asked.scopes() {
+        match asked.api.tokens.revoke(scope, &id, asked.now).await {
+            Ok(record) => return Answer::ok(&Token::from(&record)),
+            Err(TokensError::NoToken { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Problem::not_found())
+}

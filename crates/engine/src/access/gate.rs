@@ -1,0 +1,251 @@
+//! The gate itself.
+
+use std::sync::Arc;
+
+use tenantry_domain::id::TenantId;
+use tenantry_domain::time::Timestamp;
+use tenantry_policy::access::{
+    Action, Circumstances, Principal, Resource, RuleSet, Rules, RulesError, TenantFacts, Verdict,
+};
+use tracing::{error, warn};
+
+use super::known::{Known, Sets};
+use super::{AccessError, Presented, Target};
+use crate::ports::store::{AccessStore, KeyId, StoreError, TokenRecord};
+use crate::scope::Scope;
+
+/// The use of a token is noted to the minute: each note is a write.
+const NOTED_MS: i64 = 60_000;
+
+/// Somebody whom the gate knows. Only [`Gate::authenticate`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    principal: Principal,
+    token: KeyId,
+    owner: Option<TenantId>,
+}
+
+impl Caller {
+    /// Who it is, and as what.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The token's id.
+    #[must_use]
+    pub const fn token(&self) -> &KeyId {
+        &self.token
+    }
+
+    /// Whose token it is; none for the platform's.
+    #[must_use]
+    pub const fn owner(&self) -> Option<&TenantId> {
+        self.owner.as_ref()
+    }
+}
+
+/// A request that was let through: the scope in which it may touch the store, and who said so. Only the gate makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    scope: Scope,
+    action: Action,
+    verdict: Verdict,
+}
+
+impl Admission {
+    /// What of the store it may touch.
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// For what.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+
+    /// Ids of the policies that permit it.
+    #[must_use]
+    pub fn policies(&self) -> &[String] {
+        &self.verdict.policies
+    }
+}
+
+/// A verdict in words, for [`Gate::explain`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What each policy that decided says, in their order.
+    pub says: Vec<String>,
+}
+
+/// Says who a caller is and whether they may.
+#[derive(Clone)]
+pub struct Gate {
+    store: Arc<dyn AccessStore>,
+    rules: Arc<Rules>,
+    sets: Arc<Sets>,
+    known: Arc<Known>,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").finish_non_exhaustive()
+    }
+}
+
+impl Gate {
+    /// Over a store, with the policies that come with the program.
+    ///
+    /// # Errors
+    /// [`RulesError`] when those are not valid, which tests rule out.
+    pub fn new(store: Arc<dyn AccessStore>) -> Result<Self, RulesError> {
+        let rules = Arc::new(Rules::built_in()?);
+        Ok(Self { store, rules, sets: Arc::default(), known: Arc::default() })
+    }
+
+    /// Who presents this token. Asked of the store each time, so that a token which was ended opens nothing more.
+    ///
+    /// # Errors
+    /// [`AccessError::Unauthenticated`], the same for a token that is unknown, expired, revoked or misspelt.
+    pub async fn authenticate(&self, presented: &str, now: Timestamp) -> Result<Caller, AccessError> {
+        let presented = Presented::read(presented).ok_or(AccessError::Unauthenticated)?;
+        let known = self.store.tokens_by_id(presented.id()).await?;
+        let record = known.into_iter().find(|record| presented.opens(&record.hash));
+        let record = record.filter(|record| record.is_live(now)).ok_or(AccessError::Unauthenticated)?;
+        self.note_use(&record, now).await;
+        Ok(Caller {
+            principal: Principal { id: format!("token:{}", record.id), bindings: record.bindings },
+            token: record.id,
+            owner: record.tenant,
+        })
+    }
+
+    /// That a use could not be noted keeps nobody out.
+    async fn note_use(&self, record: &TokenRecord, now: Timestamp) {
+        let minute = Timestamp::from_millis(now.as_millis() - now.as_millis().rem_euclid(NOTED_MS));
+        if record.last_used_at.is_some_and(|last| minute <= last) {
+            return;
+        }
+        if let Err(error) = self.store.touch_token(record.tenant.as_ref(), &record.id, minute).await {
+            warn!(token = %record.id, %error, "the use of a token was not noted");
+        }
+    }
+
+    /// Whether a caller may do something.
+    ///
+    /// # Errors
+    /// [`AccessError::Refused`] when not.
+    pub async fn admit(
+        &self,
+        caller: &Caller,
+        action: Action,
+        on: &Target,
+        circumstances: &Circumstances,
+    ) -> Result<Admission, AccessError> {
+        let principal = &caller.principal;
+        let verdict = self.judge(principal, action, on, circumstances).await?.verdict;
+        if verdict.allowed {
+            let scope = on.tenant().map_or_else(Scope::platform, |tenant| Scope::tenant(tenant.clone()));
+            return Ok(Admission { scope, action, verdict });
+        }
+        // Which wall it was says nothing that the caller does not know, but where they do not reach not even that.
+        let reaches = on.tenant().is_none_or(|tenant| principal.reaches(tenant));
+        Err(AccessError::Refused {
+            principal: principal.id.clone(),
+            action,
+            target: on.clone(),
+            policies: if reaches { verdict.policies } else { Vec::new() },
+        })
+    }
+
+    /// Where a caller may do something that asks about many at once: on the whole platform, or else in each of the
+    /// tenants in which they have a role.
+    ///
+    /// # Errors
+    /// [`AccessError::Refused`] when nowhere.
+    pub async fn admit_anywhere(
+        &self,
+        caller: &Caller,
+        action: Action,
+        circumstances: &Circumstances,
+    ) -> Result<Vec<Admission>, AccessError> {
+        let refused = match self.admit(caller, action, &Target::Platform, circumstances).await {
+            Ok(admission) => return Ok(vec![admission]),
+            Err(refused @ AccessError::Refused { .. }) => refused,
+            Err(other) => return Err(other),
+        };
+        let mut admissions = Vec::new();
+        for tenant in caller.principal.tenants() {
+            match self.admit(caller, action, &Target::Tenant(tenant.clone()), circumstances).await {
+                Ok(admission) => admissions.push(admission),
+                Err(AccessError::Refused { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        if admissions.is_empty() { Err(refused) } else { Ok(admissions) }
+    }
+
+    /// What the verdict would be for anybody, with what the policies say: for whoever is trusted with the answer.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn explain(
+        &self,
+        principal: &Principal,
+        action: Action,
+        on: &Target,
+        circumstances: &Circumstances,
+    ) -> Result<Explained, StoreError> {
+        self.judge(principal, action, on, circumstances).await
+    }
+
+    async fn judge(
+        &self,
+        principal: &Principal,
+        action: Action,
+        on: &Target,
+        circumstances: &Circumstances,
+    ) -> Result<Explained, StoreError> {
+        let resource = self.resource(principal, on).await?;
+        let set = match resource.tenant() {
+            None => Ok(None),
+            Some(tenant) => self.sets.of(&self.rules, &tenant.id).map(Some),
+        };
+        let set = match set {
+            Ok(set) => set,
+            Err(error) => return Ok(alarmed(action, vec![error.to_string()])),
+        };
+        let set: &RuleSet = set.as_deref().unwrap_or_else(|| self.rules.platform());
+        let verdict = self.rules.decide(set, principal, action, &resource, circumstances);
+        if !verdict.errors.is_empty() {
+            return Ok(alarmed(action, verdict.errors));
+        }
+        let says = verdict.policies.iter().map(|id| set.says(id).unwrap_or_default().to_owned()).collect();
+        Ok(Explained { verdict, says })
+    }
+
+    /// INVARIANT(no oracle): nothing is read of a tenant that the principal does not reach.
+    async fn resource(&self, principal: &Principal, on: &Target) -> Result<Resource, StoreError> {
+        let Some(tenant) = on.tenant() else { return Ok(Resource::Platform) };
+        let facts = if principal.reaches(tenant) {
+            self.known.facts(self.store.as_ref(), tenant).await?
+        } else {
+            TenantFacts::unknown(tenant.clone())
+        };
+        Ok(match on {
+            Target::Platform => Resource::Platform,
+            Target::Tenant(_) => Resource::Tenant(facts),
+            Target::Workload(key) => Resource::Workload { name: key.workload.clone(), tenant: facts },
+        })
+    }
+}
+
+/// INVARIANT(closed): policies that could not be evaluated refuse, and somebody must look.
+fn alarmed(action: Action, errors: Vec<String>) -> Explained {
+    error!(%action, errors = errors.join("; "), "policies could not be evaluated, and the request was refused");
+    Explained { verdict: Verdict { allowed: false, policies: Vec::new(), errors }, says: Vec::new() }
+}

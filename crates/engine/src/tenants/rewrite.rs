@@ -1,0 +1,45 @@
+//! What a change of a tenant's document would do, as policies ask it.
+
+use std::collections::BTreeMap;
+
+use tenantry_domain::config::{Document, DocumentKey, Layers, diff};
+use tenantry_domain::id::{TenantId, WorkloadName};
+use tenantry_domain::unit::Replicas;
+use tenantry_policy::access::{Rewrite, Sizes};
+
+use super::{Tenants, TenantsError};
+
+/// The field of the most replicas.
+const CEILING: &str = "autoscaling.max_replicas";
+
+impl Tenants {
+    /// What it would do to put `after` in the place of a tenant's document.
+    ///
+    /// # Errors
+    /// [`TenantsError`]; a document that its layers contradict among them.
+    pub async fn rewrite(&self, id: &TenantId, after: &Document) -> Result<Rewrite, TenantsError> {
+        let found = self.declarations(&self.scope_for(&DocumentKey::Tenant(id.clone()))?, &[]).await?;
+        let before = found.tenants.get(id);
+        let fields = diff(before.map(Document::body), Some(after.body()));
+        let first = |field: &str| field.split('.').next().unwrap_or_default().to_owned();
+        let touches = fields.iter().map(|change| first(&change.field)).collect();
+        // What cannot be resolved as it stands had no ceiling to speak of.
+        let old = before.and_then(|before| ceilings(&found.layers, before).ok()).unwrap_or_default();
+        let new = ceilings(&found.layers, after)?;
+        let default = old.get(&None).copied().unwrap_or(Replicas::new(0));
+        let sizes = |(name, to): (&Option<WorkloadName>, &Replicas)| Sizes {
+            from: old.get(name).copied().unwrap_or(default),
+            to: *to,
+        };
+        Ok(Rewrite { touches, ceilings: new.iter().map(sizes).collect() })
+    }
+}
+
+/// The most replicas of each workload, and of one that does not say (none).
+fn ceilings(layers: &Layers, tenant: &Document) -> Result<BTreeMap<Option<WorkloadName>, Replicas>, TenantsError> {
+    let effective = layers.resolve(tenant)?;
+    let of_all = layers.explain(tenant, Some(CEILING))?.into_iter().find(|one| one.field == CEILING);
+    let of_all = of_all.and_then(|one| one.value.parse().ok()).map(Replicas::new);
+    let each = effective.workloads().into_iter().map(|spec| (Some(spec.key.workload), spec.bounds.ceiling()));
+    Ok(of_all.map(|ceiling| (None, ceiling)).into_iter().chain(each).collect())
+}

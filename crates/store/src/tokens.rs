@@ -1,0 +1,136 @@
+//! API tokens.
+
+use tenantry_domain::id::TenantId;
+use tenantry_domain::time::Timestamp;
+use tenantry_engine::ports::store::{KeyId, SecretHash, TokenRecord};
+use tenantry_engine::scope::Scope;
+
+use crate::backend::Work;
+use crate::failure::Failure;
+use crate::statement::{Row, Statement, Value};
+
+const COLUMNS: &str = "tenant, id, name, bindings, hash, created_by, created_at, expires_at, last_used_at, revoked_at";
+
+/// Whose a row is; the platform's own have an empty name, which no tenant has.
+fn owner(tenant: Option<&TenantId>) -> &str {
+    tenant.map_or("", TenantId::as_str)
+}
+
+pub(crate) async fn create(work: &mut Work, token: &TokenRecord) -> Result<(), Failure> {
+    work.execute(Statement::new("UPDATE counters SET value = value + 1 WHERE name = 'token'", Vec::new())).await?;
+    insert(work, token).await
+}
+
+/// Of two that try at once the second waits for the first one's count, and then finds that it is not the first.
+pub(crate) async fn create_first(work: &mut Work, token: &TokenRecord) -> Result<bool, Failure> {
+    let sql = "UPDATE counters SET value = 1 WHERE name = 'token' AND value = 0";
+    if work.execute(Statement::new(sql, Vec::new())).await? == 0 {
+        return Ok(false);
+    }
+    insert(work, token).await?;
+    Ok(true)
+}
+
+async fn insert(work: &mut Work, token: &TokenRecord) -> Result<(), Failure> {
+    let bindings = serde_json::to_string(&token.bindings).map_err(|error| Failure::Refused(error.to_string()))?;
+    let maybe = |at: Option<Timestamp>| Value::MaybeInt(at.map(Timestamp::as_millis));
+    let sql = format!(
+        "INSERT INTO tokens ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
+    );
+    let values = vec![
+        Value::Text(owner(token.tenant.as_ref())),
+        Value::Text(token.id.as_str()),
+        Value::Text(&token.name),
+        Value::Text(&bindings),
+        Value::Bytes(&token.hash.0),
+        Value::Text(&token.created_by),
+        Value::Int(token.created_at.as_millis()),
+        maybe(token.expires_at),
+        maybe(token.last_used_at),
+        maybe(token.revoked_at),
+    ];
+    if work.execute(Statement::new(sql, values)).await? == 0 {
+        return Err(Failure::Refused(format!("there is a token `{}` already; draw another", token.id)));
+    }
+    Ok(())
+}
+
+pub(crate) fn by_id(id: &KeyId) -> Statement<'_> {
+    Statement::new(
+        format!("SELECT {COLUMNS} FROM tokens WHERE id = $1 ORDER BY tenant"),
+        vec![Value::Text(id.as_str())],
+    )
+}
+
+pub(crate) fn listed<'a>(scope: &'a Scope, after: Option<&'a TokenRecord>, count: u32) -> Statement<'a> {
+    let mut values = Vec::new();
+    let mut conditions = Vec::new();
+    if let Some(tenant) = scope.only() {
+        values.push(Value::Text(tenant.as_str()));
+        conditions.push("tenant = $1".to_owned());
+    }
+    if let Some(after) = after {
+        let first = values.len() + 1;
+        values.push(Value::Int(after.created_at.as_millis()));
+        values.push(Value::Text(after.id.as_str()));
+        values.push(Value::Text(owner(after.tenant.as_ref())));
+        conditions.push(format!("(created_at, id, tenant) < (${first}, ${}, ${})", first + 1, first + 2));
+    }
+    let filter = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+    let order = "ORDER BY created_at DESC, id DESC, tenant DESC";
+    Statement::new(format!("SELECT {COLUMNS} FROM tokens {filter} {order} LIMIT {count}"), values)
+}
+
+pub(crate) fn records(rows: Vec<Row>) -> Result<Vec<TokenRecord>, Failure> {
+    rows.into_iter().map(record).collect()
+}
+
+fn record(mut row: Row) -> Result<TokenRecord, Failure> {
+    let unreadable = |what: &str, error: String| Failure::Unreadable(format!("{what} of a token: {error}"));
+    let tenant = match row.text()? {
+        platform if platform.is_empty() => None,
+        tenant => Some(TenantId::new(tenant).map_err(|error| unreadable("the owner", error.to_string()))?),
+    };
+    let maybe = |at: Option<i64>| at.map(Timestamp::from_millis);
+    Ok(TokenRecord {
+        tenant,
+        id: row.parsed()?,
+        name: row.text()?,
+        bindings: serde_json::from_str(&row.text()?).map_err(|error| unreadable("the roles", error.to_string()))?,
+        hash: SecretHash(
+            row.bytes()?
+                .try_into()
+                .map_err(|bytes: Vec<u8>| unreadable("the hash", format!("it has {} bytes", bytes.len())))?,
+        ),
+        created_by: row.text()?,
+        created_at: Timestamp::from_millis(row.int()?),
+        expires_at: maybe(row.maybe_int()?),
+        last_used_at: maybe(row.maybe_int()?),
+        revoked_at: maybe(row.maybe_int()?),
+    })
+}
+
+pub(crate) async fn revoke(
+    work: &mut Work,
+    scope: &Scope,
+    id: &KeyId,
+    at: Timestamp,
+) -> Result<Option<TokenRecord>, Failure> {
+    let filter = if scope.only().is_some() { "AND tenant = $2" } else { "" };
+    let mut place = vec![Value::Text(id.as_str())];
+    place.extend(scope.only().map(|tenant| Value::Text(tenant.as_str())));
+    let mut values = place.clone();
+    values.push(Value::Int(at.as_millis()));
+    let number = values.len();
+    let sql = format!("UPDATE tokens SET revoked_at = ${number} WHERE id = $1 {filter} AND revoked_at IS NULL");
+    work.execute(Statement::new(sql, values)).await?;
+    let rows =
+        work.fetch(Statement::new(format!("SELECT {COLUMNS} FROM tokens WHERE id = $1 {filter}"), place)).await?;
+    Ok(records(rows)?.into_iter().next())
+}
+
+pub(crate) fn touch<'a>(tenant: Option<&'a TenantId>, id: &'a KeyId, at: Timestamp) -> Statement<'a> {
+    let sql = "UPDATE tokens SET last_used_at = $1 \
+               WHERE tenant = $2 AND id = $3 AND (last_used_at IS NULL OR last_used_at < $1)";
+    Statement::new(sql, vec![Value::Int(at.as_millis()), Value::Text(owner(tenant)), Value::Text(id.as_str())])
+}
