@@ -29,8 +29,6 @@ const SQLITE_READERS_MAX: u32 = 4;
 const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 /// The write-ahead log is cut back to this after it has grown beyond it.
 const WAL_BYTES_KEPT: &str = "67108864";
-/// Two programs that open a new file at once both try to lay it out; the one that comes second finds it done.
-const MIGRATION_ATTEMPTS_MAX: u32 = 3;
 
 /// Opens the store at `sqlite:PATH`, a bare path, or `postgres://…`, and brings its schema up to date. A file that is
 /// not there is made.
@@ -138,6 +136,9 @@ async fn page_bytes(connection: &mut SqliteConnection) -> Result<u64, sqlx::Erro
 }
 
 async fn migrate_file(place: &Place, options: &SqliteConnectOptions) -> Result<(), StoreError> {
+    // Programs that open a new file at once all try to lay it out, step by step; one that comes second with a step finds it
+    // done. Each can be overtaken once with every step.
+    let attempts = SQLITE.iter().count() + 2;
     let mut attempt = 1;
     loop {
         let mut connection = connect_file(place, options).await?;
@@ -145,7 +146,7 @@ async fn migrate_file(place: &Place, options: &SqliteConnectOptions) -> Result<(
         close(connection).await;
         match result {
             Ok(()) => return Ok(()),
-            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) if attempt < MIGRATION_ATTEMPTS_MAX => {
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) if attempt < attempts => {
                 attempt += 1;
             }
             Err(error) => return Err(could_not_migrate(place, &SQLITE, error)),

@@ -4,6 +4,7 @@ mod api;
 mod connect;
 mod folder;
 mod noticed;
+mod sealing;
 mod servers;
 mod settings;
 mod sources;
@@ -45,6 +46,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     log(&settings)?;
     let mut ends = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let store = place::open(settings.store.as_deref()).await?;
+    let sealing = sealing::begin(&settings, &store)?;
     let tenants = Tenants::new(store.clone());
     let noticed = Noticed::default();
     let watching = match &settings.config {
@@ -56,6 +58,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     let api = api::serve(&settings, &store).await?;
     let Some(connection) = connect::connect(&settings, &store, &mut ends, &noticed).await? else {
         api::end(api).await;
+        sealing::end(sealing).await;
         forget(&store, &settings.holder).await;
         return Ok(ExitCode::SUCCESS);
     };
@@ -103,6 +106,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     tokio::join!(api::end(api), driver.stop());
     forget(&store, &settings.holder).await;
     drop(watching);
+    sealing::end(sealing).await;
     store.close().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -156,6 +156,9 @@ pub(crate) struct Up {
     /// PEM file of its key
     #[arg(long, env = "TENANTRY_TLS_KEY", value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// File of the key that audit logs are signed with; made where it is not there [default: beside the store]
+    #[arg(long, env = "TENANTRY_AUDIT_KEY", value_name = "FILE")]
+    pub(crate) audit_key: Option<PathBuf>,
     /// What is logged, such as `info` or `tenantry_engine=debug` [default: info]
     #[arg(long, env = "TENANTRY_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -289,6 +292,7 @@ impl Up {
             no_api: self.no_api || (file.no_api && self.listen.is_none()),
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
+            audit_key: self.audit_key.or(file.audit_key),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
         }
