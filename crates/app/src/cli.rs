@@ -5,7 +5,7 @@ use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::unit::Span;
 
-use crate::commands::{backtest, config, demo, forecast, simulate, up};
+use crate::commands::{backtest, can_i, config, demo, forecast, simulate, token, up};
 use crate::output::Format;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
@@ -117,6 +117,15 @@ in dollars where `budget.core_hour_usd` and `budget.gib_hour_usd` are declared."
     #[command(after_help = "Example:
   tenantry resume acme/api --reason 'incident 42 is over'")]
     Resume(Resume),
+    /// Make, list and end API tokens
+    #[command(after_help = "Examples:
+  tenantry token create --role tenant-editor --tenant acme --name ci
+  tenantry token list --tenant acme
+  tenantry token revoke 4k2m9x0qzt7b")]
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Say whether somebody may do something, and which policies say so
+    CanI(can_i::CanI),
     /// Watch tenants and workloads live
     #[command(
         after_help = "Keys: up and down move, Enter opens, t adds up by tenant, s sorts by the next column, / filters,

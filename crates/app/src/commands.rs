@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub(crate) mod backtest;
+pub(crate) mod can_i;
 pub(crate) mod config;
 pub(crate) mod demo;
 mod errors;
@@ -12,6 +13,7 @@ mod recommend;
 mod recorded;
 pub(crate) mod simulate;
 mod status;
+pub(crate) mod token;
 pub(crate) mod top;
 pub(crate) mod up;
 
@@ -45,6 +47,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Scale(command) => intervene::scale(&common, command).await,
         Command::Pause(command) => intervene::pause(&common, command).await,
         Command::Resume(command) => intervene::resume(&common, command).await,
+        Command::Token(command) => token::run(&common, command).await,
+        Command::CanI(command) => can_i::run(&common, command).await,
         Command::Top(command) => top::run(&common, command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use tenantry_adapters::metrics::prometheus::SettingsError;
 use tenantry_adapters::metrics::replay::ReplayError;
 use tenantry_api::ServeError;
+use tenantry_engine::access::{AccessError, TokensError};
 use tenantry_engine::ports::store::StoreError;
 use tenantry_engine::record::RecordError;
 use tenantry_engine::tenants::TenantsError;
@@ -16,7 +17,7 @@ use crate::terminal;
 
 /// What was asked cannot be done: bad input, nothing found, a store that does not open.
 pub(crate) const FAILED: u8 = 1;
-/// `status`: something is wrong. `config validate`: a document has problems. `config diff`: there is a difference.
+/// `can-i`: they may not. `status`: something is wrong. `config validate`: a document has problems. `config diff`: there is a difference.
 pub(crate) const FOUND: u8 = 3;
 
 /// Writes an error with its causes to the standard error.
@@ -47,8 +48,12 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let serve = || error.downcast_ref::<ServeError>().map(ServeError::code);
     let scenario = || error.downcast_ref::<ScenarioError>().map(ScenarioError::code);
     let undecided = || error.downcast_ref::<Undecided>().map(Undecided::code);
+    let access = || error.downcast_ref::<AccessError>().map(AccessError::code);
+    let tokens = || error.downcast_ref::<TokensError>().map(TokensError::code);
     tenants
         .or_else(undecided)
+        .or_else(access)
+        .or_else(tokens)
         .or_else(store)
         .or_else(connect)
         .or_else(settings)

@@ -96,8 +96,9 @@ async fn list(asked: &Asked) -> Result<Answer, Problem> {
     let (count, after) = (page::size(limit)?, page::place(cursor.as_deref())?);
     let all = statuses(asked).await?;
     let (found, next) = page::after(all.iter(), |one| one.key.workload.to_string(), after.as_deref(), count);
-    let one =
-        |status: &WorkloadStatus| page::selected(&Workload::of(status, |tenant| asked.names(tenant)), fields.as_deref());
+    let one = |status: &WorkloadStatus| {
+        page::selected(&Workload::of(status, |tenant| asked.names(tenant)), fields.as_deref())
+    };
     Answer::ok(&WorkloadPage { items: found.into_iter().map(one).collect::<Result<_, _>>()?, next })
 }
 

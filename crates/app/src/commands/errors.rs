@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 46] = [
+const PAGES: [(&str, &str); 51] = [
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
@@ -42,6 +42,11 @@ const PAGES: [(&str, &str); 46] = [
     ("T502", include_str!("../../../../docs/errors/T502.md")),
     ("T503", include_str!("../../../../docs/errors/T503.md")),
     ("T601", include_str!("../../../../docs/errors/T601.md")),
+    ("T701", include_str!("../../../../docs/errors/T701.md")),
+    ("T702", include_str!("../../../../docs/errors/T702.md")),
+    ("T703", include_str!("../../../../docs/errors/T703.md")),
+    ("T704", include_str!("../../../../docs/errors/T704.md")),
+    ("T705", include_str!("../../../../docs/errors/T705.md")),
     ("T801", include_str!("../../../../docs/errors/T801.md")),
     ("T802", include_str!("../../../../docs/errors/T802.md")),
     ("T803", include_str!("../../../../docs/errors/T803.md")),

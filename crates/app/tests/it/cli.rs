@@ -559,8 +559,10 @@ fn every_command_has_help_with_an_example_and_what_changes_something_can_be_trie
     }
     assert!(seen.len() > 25, "{seen:?}");
     tried.sort();
-    expect![" config apply, config export, config import, config rollback, pause, resume, scale"]
-        .assert_eq(&tried.join(","));
+    expect![
+        " config apply, config export, config import, config rollback, pause, resume, scale, token create, token revoke"
+    ]
+    .assert_eq(&tried.join(","));
 }
 
 #[test]

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod access;
 mod backtest;
 mod bed;
 mod cli;

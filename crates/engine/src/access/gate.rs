@@ -117,11 +117,7 @@ impl Gate {
         let record = known.into_iter().find(|record| presented.opens(&record.hash));
         let record = record.filter(|record| record.is_live(now)).ok_or(AccessError::Unauthenticated)?;
         self.note_use(&record, now).await;
-        Ok(Caller {
-            principal: Principal { id: format!("token:{}", record.id), bindings: record.bindings },
-            token: record.id,
-            owner: record.tenant,
-        })
+        Ok(Caller { principal: record.principal(), token: record.id, owner: record.tenant })
     }
 
     /// That a use could not be noted keeps nobody out.

@@ -1,6 +1,8 @@
 //! A question as Cedar has it: the request, and the few entities that it is about.
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression, Schema};
+use cedar_policy_core::entities::{Entities as Store, NoEntitiesSchema, TCComputation};
+use cedar_policy_core::extensions::Extensions;
 
 use super::rules::{Rules, Types, role_in, uid};
 use super::{Action, Circumstances, Principal, Resource, TenantFacts};
@@ -27,10 +29,8 @@ impl Question {
         let asker = uid(&types.principal, &principal.id);
         entities.push(principal_entity(types, asker.clone(), principal, resource.tenant())?);
         let target = match resource {
-            Resource::Platform => {
-                entities.push(Entity::with_uid(types.platform.clone()));
-                types.platform.clone()
-            }
+            // There is nothing to know of it.
+            Resource::Platform => types.platform.clone(),
             Resource::Tenant(tenant) => {
                 let target = uid(&types.tenant, tenant.id.as_str());
                 entities.push(tenant_entity(target.clone(), tenant)?);
@@ -50,13 +50,25 @@ impl Question {
         if schema.is_none() {
             entities.push(action_entity.clone());
         }
-        let context = context(circumstances)?;
+        let context = context(action, circumstances)?;
         let request = Request::new(asker, action_entity.uid(), target, context, schema);
         Ok(Self {
             request: request.map_err(|error| error.to_string())?,
-            entities: Entities::from_entities(entities, schema).map_err(|error| error.to_string())?,
+            entities: match schema {
+                None => closed(&entities)?,
+                Some(_) => Entities::from_entities(entities, schema).map_err(|error| error.to_string())?,
+            },
         })
     }
+}
+
+/// A store of entities whose ancestors are complete as they are: roles and tenants have none, and an action comes with all
+/// of its own. Otherwise Cedar would look for more, which takes as long as the rest of the question.
+fn closed(entities: &[Entity]) -> Result<Entities, String> {
+    let entities = entities.iter().map(|entity| entity.as_ref().clone());
+    let (schema, complete) = (None::<&NoEntitiesSchema>, TCComputation::AssumeAlreadyComputed);
+    let store = Store::from_entities(entities, schema, complete, Extensions::all_available());
+    store.map(Entities::from).map_err(|error| error.to_string())
 }
 
 /// Whoever asks, as what they are on the platform and in the tenant that is asked about.
@@ -92,7 +104,8 @@ fn tenant_entity(id: EntityUid, tenant: &TenantFacts) -> Result<Entity, String> 
     Entity::new_with_tags(id, attributes, [], tags).map_err(|error| error.to_string())
 }
 
-fn context(circumstances: &Circumstances) -> Result<Context, String> {
+/// What a question tells of the moment: of sizes and documents, only where the action is about them.
+fn context(action: Action, circumstances: &Circumstances) -> Result<Context, String> {
     let Circumstances { now, dry_run, from, scale, rewrite } = circumstances;
     let long = |count: u64| RestrictedExpression::new_long(i64::try_from(count).unwrap_or(i64::MAX));
     let mut pairs = vec![
@@ -101,13 +114,13 @@ fn context(circumstances: &Circumstances) -> Result<Context, String> {
     ];
     // An IPv4 address that came over a socket of IPv6 is written as what it is; Cedar knows no other way.
     pairs.extend(from.map(|from| ("from".to_owned(), RestrictedExpression::new_ip(from.to_canonical().to_string()))));
-    if let Some(scale) = scale {
+    if let Some(scale) = scale.filter(|_| action == Action::ScaleWorkload) {
         let sizes = [("from", scale.from), ("to", scale.to)];
         let sizes = sizes.map(|(name, size)| (name.to_owned(), long(u64::from(size.get()))));
         let sizes = RestrictedExpression::new_record(sizes).map_err(|error| error.to_string())?;
         pairs.push(("scale".to_owned(), sizes));
     }
-    if let Some(rewrite) = rewrite {
+    if let Some(rewrite) = rewrite.as_ref().filter(|_| action == Action::WriteConfig) {
         pairs.push(("raise".to_owned(), long(rewrite.raise_percent())));
         let touches = rewrite.touches.iter().map(|field| RestrictedExpression::new_string(field.clone()));
         pairs.push(("touches".to_owned(), RestrictedExpression::new_set(touches)));

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
-use tenantry_policy::access::Binding;
+use tenantry_policy::access::{Binding, Principal};
 use thiserror::Error;
 
 use super::{ConfigStore, Stored};
@@ -116,6 +116,12 @@ pub struct TokenRecord {
 }
 
 impl TokenRecord {
+    /// Who asks by it.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        Principal { id: format!("token:{}", self.id), bindings: self.bindings.clone() }
+    }
+
     /// Whether it opens anything at that instant.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
