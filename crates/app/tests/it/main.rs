@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod api;
 mod backtest;
 mod bed;
 mod cli;
