@@ -106,6 +106,7 @@ fn finished(mut document: Value) -> Value {
         "properties": { "documents": { "type": "array", "minItems": 1, "maxItems": 1000, "items": item } }
     });
     schemas.insert("ConfigurationFiles".to_owned(), many);
+    document.sort_all_objects();
     document
 }
 

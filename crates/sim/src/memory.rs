@@ -180,7 +180,7 @@ impl ControlStore for MemoryStore {
         Ok((before - rows.decisions.len()) as u64)
     }
 
-    async fn intervene(&self, key: &WorkloadKey, intervention: &Intervention) -> Stored<()> {
+    async fn intervene(&self, key: &WorkloadKey, intervention: &Intervention, _: &Authorship) -> Stored<()> {
         let mut rows = self.write("intervene")?;
         rows.interventions.insert(key.clone(), intervention.clone());
         if *intervention == Intervention::default() {

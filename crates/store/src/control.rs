@@ -4,21 +4,29 @@ use std::collections::BTreeMap;
 
 use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::time::Timestamp;
-use tenantry_engine::ports::store::{Intervention, Kept};
+use tenantry_engine::ports::store::audit::Deed;
+use tenantry_engine::ports::store::{Authorship, Intervention, Kept};
 use tenantry_engine::scope::Scope;
 
+use crate::audit;
 use crate::backend::Work;
 use crate::documents::count_changes;
 use crate::failure::Failure;
 use crate::statement::{Row, Statement, Value, signed};
 
-pub(crate) async fn intervene(work: &mut Work, key: &WorkloadKey, intervention: &Intervention) -> Result<(), Failure> {
+pub(crate) async fn intervene(
+    work: &mut Work,
+    key: &WorkloadKey,
+    intervention: &Intervention,
+    by: &Authorship,
+) -> Result<(), Failure> {
     let change = count_changes(work, 1).await?;
     let body = serde_json::to_string(intervention).map_err(|error| Failure::Refused(error.to_string()))?;
     let (tenant, workload) = (Value::Text(key.tenant.as_str()), Value::Text(key.workload.as_str()));
     let noted = vec![Value::Int(signed(change)?), tenant, workload, Value::Text(&body)];
     let sql = "INSERT INTO asked (change, tenant, workload, body) VALUES ($1, $2, $3, $4)";
     work.execute(Statement::new(sql, noted)).await?;
+    audit::append(work, &[deed(key, intervention, &body, by)]).await?;
     let place = [Value::Text(key.tenant.as_str()), Value::Text(key.workload.as_str())];
     if *intervention == Intervention::default() {
         let sql = "DELETE FROM interventions WHERE tenant = $1 AND workload = $2";
@@ -31,6 +39,15 @@ pub(crate) async fn intervene(work: &mut Work, key: &WorkloadKey, intervention: 
     values.push(Value::Text(&body));
     work.execute(Statement::new(sql, values)).await?;
     Ok(())
+}
+
+/// What the audit log is told of what a person asked.
+fn deed(key: &WorkloadKey, asked: &Intervention, body: &str, by: &Authorship) -> Deed {
+    Deed {
+        action: if *asked == Intervention::default() { "workload.clear" } else { "workload.ask" },
+        after: Some(tenantry_audit::digest(body.as_bytes())),
+        ..Deed::done(Some(key.tenant.clone()), by, format!("workload/{key}"))
+    }
 }
 
 pub(crate) fn all_interventions(scope: &Scope) -> Statement<'_> {

@@ -7,7 +7,7 @@ use tenantry_domain::plan::{Generation, Outcome};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
 use tenantry_engine::ports::store::audit::Deed;
-use tenantry_engine::ports::store::{DecisionFilter, DecisionRecord, Retention};
+use tenantry_engine::ports::store::{Authorship, DecisionFilter, DecisionRecord, Retention};
 use tenantry_engine::scope::Scope;
 
 use crate::audit;
@@ -63,19 +63,17 @@ pub(crate) async fn record(work: &mut Work, decisions: &[DecisionRecord]) -> Res
 /// What the audit log is told of a decision: what it was made from, and what it was.
 fn deed(decision: &DecisionRecord, id: u64) -> Deed {
     let size = |replicas: Option<Replicas>| replicas.map_or_else(|| "unknown".to_owned(), |size| size.to_string());
-    Deed {
-        log: Some(decision.key.tenant.clone()),
-        actor: format!("controller/{}", decision.generation.epoch),
-        from: None,
+    let by = Authorship {
+        author: format!("controller/{}", decision.generation.epoch),
         at: decision.at,
-        action: "workload.decide",
-        resource: format!("workload/{}/decision/{id}", decision.key),
-        outcome: tenantry_audit::Outcome::Done,
         reason: format!("{} to {} replicas", size(decision.from), size(decision.to)),
-        request: None,
-        policies: Vec::new(),
+    };
+    let resource = format!("workload/{}/decision/{id}", decision.key);
+    Deed {
+        action: "workload.decide",
         before: Some(decision.inputs_digest.clone()),
         after: Some(tenantry_audit::digest(decision.planned.as_bytes())),
+        ..Deed::done(Some(decision.key.tenant.clone()), &by, resource)
     }
 }
 

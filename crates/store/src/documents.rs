@@ -67,19 +67,12 @@ fn deed(revision: &Revision, before: Option<&Head>) -> Deed {
         DocumentKey::Tenant(id) => format!("tenant/{id}"),
     };
     let digest = |live: bool, digest: &str| (live && !digest.is_empty()).then(|| digest.to_owned());
+    let by = Authorship { author: revision.author.clone(), at: revision.at, reason: revision.reason.clone() };
     Deed {
-        log,
-        actor: revision.author.clone(),
-        from: None,
-        at: revision.at,
         action: if revision.body.is_some() { "config.revise" } else { "config.remove" },
-        resource: format!("{resource}@{}", revision.number),
-        outcome: tenantry_audit::Outcome::Done,
-        reason: revision.reason.clone(),
-        request: None,
-        policies: Vec::new(),
         before: before.and_then(|head| digest(head.live, &head.digest)),
         after: digest(revision.body.is_some(), &revision.digest),
+        ..Deed::done(log, &by, format!("{resource}@{}", revision.number))
     }
 }
 

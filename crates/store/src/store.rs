@@ -180,8 +180,8 @@ impl ControlStore for Store {
         Ok(gone)
     }
 
-    async fn intervene(&self, key: &WorkloadKey, intervention: &Intervention) -> Stored<()> {
-        transaction!(self, "record an intervention", |work| control::intervene(&mut work, key, intervention))
+    async fn intervene(&self, key: &WorkloadKey, intervention: &Intervention, by: &Authorship) -> Stored<()> {
+        transaction!(self, "record an intervention", |work| control::intervene(&mut work, key, intervention, by))
     }
 
     async fn interventions(&self, scope: &Scope) -> Stored<Vec<(WorkloadKey, Intervention)>> {
@@ -328,8 +328,8 @@ impl TokenStore for Store {
         rows.and_then(tokens::records).map_err(|failure| failure.during("list tokens"))
     }
 
-    async fn revoke_token(&self, scope: &Scope, id: &KeyId, at: Timestamp) -> Stored<Option<TokenRecord>> {
-        transaction!(self, "end a token", |work| tokens::revoke(&mut work, scope, id, at))
+    async fn revoke_token(&self, scope: &Scope, id: &KeyId, by: &Authorship) -> Stored<Option<TokenRecord>> {
+        transaction!(self, "end a token", |work| tokens::revoke(&mut work, scope, id, by))
     }
 
     async fn touch_token(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Stored<()> {

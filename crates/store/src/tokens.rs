@@ -2,9 +2,11 @@
 
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
-use tenantry_engine::ports::store::{KeyId, SecretHash, TokenRecord};
+use tenantry_engine::ports::store::audit::Deed;
+use tenantry_engine::ports::store::{Authorship, KeyId, SecretHash, TokenRecord};
 use tenantry_engine::scope::Scope;
 
+use crate::audit;
 use crate::backend::Work;
 use crate::failure::Failure;
 use crate::statement::{Row, Statement, Value};
@@ -52,7 +54,13 @@ async fn insert(work: &mut Work, token: &TokenRecord) -> Result<(), Failure> {
     if work.execute(Statement::new(sql, values)).await? == 0 {
         return Err(Failure::Refused(format!("there is a token `{}` already; draw another", token.id)));
     }
-    Ok(())
+    let by = Authorship { author: token.created_by.clone(), at: token.created_at, reason: token.name.clone() };
+    let made = Deed {
+        action: "token.create",
+        after: Some(tenantry_audit::digest(bindings.as_bytes())),
+        ..Deed::done(token.tenant.clone(), &by, format!("token/{}", token.id))
+    };
+    audit::append(work, &[made]).await
 }
 
 pub(crate) fn by_id(id: &KeyId) -> Statement<'_> {
@@ -114,19 +122,24 @@ pub(crate) async fn revoke(
     work: &mut Work,
     scope: &Scope,
     id: &KeyId,
-    at: Timestamp,
+    by: &Authorship,
 ) -> Result<Option<TokenRecord>, Failure> {
     let filter = if scope.only().is_some() { "AND tenant = $2" } else { "" };
     let mut place = vec![Value::Text(id.as_str())];
     place.extend(scope.only().map(|tenant| Value::Text(tenant.as_str())));
     let mut values = place.clone();
-    values.push(Value::Int(at.as_millis()));
+    values.push(Value::Int(by.at.as_millis()));
     let number = values.len();
     let sql = format!("UPDATE tokens SET revoked_at = ${number} WHERE id = $1 {filter} AND revoked_at IS NULL");
-    work.execute(Statement::new(sql, values)).await?;
+    let ended = work.execute(Statement::new(sql, values)).await? > 0;
     let rows =
         work.fetch(Statement::new(format!("SELECT {COLUMNS} FROM tokens WHERE id = $1 {filter}"), place)).await?;
-    Ok(records(rows)?.into_iter().next())
+    let found = records(rows)?.into_iter().next();
+    if let Some(token) = found.as_ref().filter(|_| ended) {
+        let deed = Deed::done(token.tenant.clone(), by, format!("token/{id}"));
+        audit::append(work, &[Deed { action: "token.revoke", ..deed }]).await?;
+    }
+    Ok(found)
 }
 
 pub(crate) fn touch<'a>(tenant: Option<&'a TenantId>, id: &'a KeyId, at: Timestamp) -> Statement<'a> {

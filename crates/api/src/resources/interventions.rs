@@ -155,7 +155,10 @@ async fn end(
 ) -> Result<Answer, Problem> {
     let Trying { dry_run } = asked.query()?;
     if !dry_run && before != after {
-        asked.api.store.intervene(&key, after).await?;
+        let manual = after.manual.as_ref().filter(|_| after.manual != before.manual).map(|manual| &manual.reason);
+        let pause = after.pause.as_ref().filter(|_| after.pause != before.pause).map(|pause| &pause.reason);
+        let by = asked.by(manual.or(pause).map(String::as_str), "taken back")?;
+        asked.api.store.intervene(&key, after, &by).await?;
     }
     Answer::ok(&Intervened {
         tenant: key.tenant.to_string(),

@@ -213,8 +213,9 @@ async fn create(asked: &Asked) -> Result<Answer, Problem> {
 
 async fn revoke(asked: &Asked) -> Result<Answer, Problem> {
     let id = KeyId::new(asked.text("token")?).map_err(|_| Problem::not_found())?;
+    let by = asked.by(None, "ended through the API")?;
     for scope in asked.scopes() {
-        match asked.api.tokens.revoke(scope, &id, asked.now).await {
+        match asked.api.tokens.revoke(scope, &id, &by).await {
             Ok(record) => return Answer::ok(&Token::from(&record)),
             Err(TokensError::NoToken { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -146,6 +146,7 @@ impl Server {
             pods: Vec::new(),
             observations: Vec::new(),
             expectations: Vec::new(),
+            announced: Vec::new(),
             choices: Vec::new(),
             demands: Vec::new(),
             memory: Memory::default(),

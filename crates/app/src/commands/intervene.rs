@@ -7,7 +7,7 @@ use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::snapshot::{Override, Pause};
 use tenantry_domain::spec::WorkloadSpec;
 use tenantry_domain::unit::Replicas;
-use tenantry_engine::ports::store::{ControlStore as _, Intervention};
+use tenantry_engine::ports::store::{Authorship, ControlStore as _, Intervention};
 use tenantry_engine::scope::Scope;
 use tenantry_engine::tenants::Tenants;
 use tenantry_store::Store;
@@ -47,10 +47,10 @@ async fn end(
     key: WorkloadKey,
     asking: Asking,
     asked: Intervention,
-    dry_run: bool,
+    (by, dry_run): (Authorship, bool),
 ) -> anyhow::Result<ExitCode> {
     if !dry_run {
-        asking.store.intervene(&key, &asked).await?;
+        asking.store.intervene(&key, &asked, &by).await?;
     }
     let answer = Asked { workload: key, asked, before: asking.before, dry_run, notes: asking.notes };
     output::say(common.output, &answer, picture)?;
@@ -83,7 +83,13 @@ fn picture(answer: &Asked) -> String {
     lines.join("\n")
 }
 
+/// Who asks, when, and why.
+fn by(why: cli::Why) -> (Authorship, bool) {
+    (Authorship { author: author(why.author), at: time::now(), reason: why.reason }, why.dry_run)
+}
+
 pub(crate) async fn scale(common: &Common, command: cli::Scale) -> anyhow::Result<ExitCode> {
+    let (by, dry_run) = by(command.why);
     let key = command.workload;
     let mut asking = begin(common, &key).await?;
     let mut asked = asking.before.clone();
@@ -100,28 +106,29 @@ pub(crate) async fn scale(common: &Common, command: cli::Scale) -> anyhow::Resul
             }
             Some(Override {
                 replicas: Replicas::new(replicas),
-                author: author(command.why.author),
-                reason: command.why.reason,
-                expires_at: time::now() + command.lasts,
+                author: by.author.clone(),
+                reason: by.reason.clone(),
+                expires_at: by.at + command.lasts,
             })
         }
     };
-    end(common, key, asking, asked, command.why.dry_run).await
+    end(common, key, asking, asked, (by, dry_run)).await
 }
 
 pub(crate) async fn pause(common: &Common, command: cli::Pause) -> anyhow::Result<ExitCode> {
+    let (by, dry_run) = by(command.why);
     let asking = begin(common, &command.workload).await?;
     let pause = Pause {
-        author: author(command.why.author),
-        reason: command.why.reason,
-        expires_at: command.lasts.map(|lasts| time::now() + lasts),
+        author: by.author.clone(),
+        reason: by.reason.clone(),
+        expires_at: command.lasts.map(|lasts| by.at + lasts),
     };
     let asked = Intervention { pause: Some(pause), ..asking.before.clone() };
-    end(common, command.workload, asking, asked, command.why.dry_run).await
+    end(common, command.workload, asking, asked, (by, dry_run)).await
 }
 
 pub(crate) async fn resume(common: &Common, command: cli::Resume) -> anyhow::Result<ExitCode> {
     let asking = begin(common, &command.workload).await?;
     let asked = Intervention { pause: None, ..asking.before.clone() };
-    end(common, command.workload, asking, asked, command.why.dry_run).await
+    end(common, command.workload, asking, asked, by(command.why)).await
 }

@@ -10,7 +10,7 @@ use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Span, SpanError};
 use tenantry_engine::access::{Asked, Binding, Role, Tokens, TokensError};
-use tenantry_engine::ports::store::{ConfigStore as _, KeyId, TokenRecord, TokenStore as _};
+use tenantry_engine::ports::store::{Authorship, ConfigStore as _, KeyId, TokenRecord, TokenStore as _};
 use tenantry_engine::scope::Scope;
 
 use crate::author::author;
@@ -285,7 +285,8 @@ async fn revoke(common: &Common, asked: &Revoke) -> anyhow::Result<ExitCode> {
         let found = store.tokens_by_id(&asked.id).await?.into_iter().next();
         found.ok_or_else(|| TokensError::NoToken { id: asked.id.clone() })?
     } else {
-        Tokens::new(store).revoke(&Scope::platform(), &asked.id, now).await?
+        let by = Authorship { author: author(None), at: now, reason: "ended on the command line".to_owned() };
+        Tokens::new(store).revoke(&Scope::platform(), &asked.id, &by).await?
     };
     let ended = Ended { row: Row::of(&record, now), dry_run: asked.dry_run };
     output::say(common.output, &ended, |ended| {

@@ -7,7 +7,7 @@ use expect_test::expect;
 
 use crate::tenantry::Tenantry;
 
-const NOBODY: &str = "apiVersion: v1
+pub(crate) const NOBODY: &str = "apiVersion: v1
 kind: Config
 clusters: [{ name: c, cluster: { server: 'http://127.0.0.1:9' } }]
 users: [{ name: u, user: {} }]
@@ -37,7 +37,7 @@ impl Up {
             "--holder",
             "one",
         ]);
-        Self(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 }
 
@@ -48,7 +48,7 @@ impl Drop for Up {
     }
 }
 
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(30);
     while !is_so() {
         assert!(Instant::now() < end, "{what} never came");

@@ -700,3 +700,23 @@ fn events_that_come_to_nothing_are_noted() {
         acme/web: event `b` adds to jobs, and no signal of that name sizes this workload by its load"#]]
     .assert_eq(&effective.notes().join("\n"));
 }
+
+#[test]
+fn a_digest_is_that_of_the_sorted_fields() {
+    let one = Document::parse(
+        "a",
+        "tenant_config: { tier: gold, labels: { b: '1', a: 'x' }, autoscaling: { min_replicas: 5 } }",
+        Some("acme"),
+    );
+    let other = Document::parse(
+        "b",
+        "tenant_config: { autoscaling: { min_replicas: 5 }, labels: { a: x, b: '1' }, tier: gold }",
+        Some("acme"),
+    );
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one.digest(), other.digest());
+    let sorted = r#"{"autoscaling":{"min_replicas":5},"labels":{"a":"x","b":"1"},"tier":"gold"}"#;
+    use sha2::Digest as _;
+    let expected: String = sha2::Sha256::digest(sorted.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(one.digest(), expected, "stores hold digests of this form");
+}

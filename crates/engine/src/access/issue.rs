@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::Presented;
 use crate::ports::Retry;
-use crate::ports::store::{AccessStore, KeyId, StoreError, TokenRecord};
+use crate::ports::store::{AccessStore, Authorship, KeyId, StoreError, TokenRecord};
 use crate::scope::Scope;
 
 /// Longest name of a token, in characters.
@@ -179,8 +179,8 @@ impl Tokens {
     ///
     /// # Errors
     /// [`TokensError`].
-    pub async fn revoke(&self, scope: &Scope, id: &KeyId, now: Timestamp) -> Result<TokenRecord, TokensError> {
-        let revoked = self.store.revoke_token(scope, id, now).await?;
+    pub async fn revoke(&self, scope: &Scope, id: &KeyId, by: &Authorship) -> Result<TokenRecord, TokensError> {
+        let revoked = self.store.revoke_token(scope, id, by).await?;
         revoked.ok_or_else(|| TokensError::NoToken { id: id.clone() })
     }
 }

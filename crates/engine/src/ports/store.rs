@@ -348,7 +348,7 @@ pub trait ControlStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn intervene(&self, key: &WorkloadKey, intervention: &Intervention) -> Stored<()>;
+    async fn intervene(&self, key: &WorkloadKey, intervention: &Intervention, by: &Authorship) -> Stored<()>;
 
     /// What people asked, in scope, ordered by key.
     ///

@@ -7,6 +7,7 @@ use tenantry_domain::plan::{Action, Outcome};
 use tenantry_domain::spec::{Strategy, WorkloadSpec};
 use tenantry_domain::unit::{MicroUsd, Milli, Span};
 use tenantry_domain::vertical::{Prices, Resource, Standing, VerticalMode};
+use tenantry_engine::ports::store::Authorship;
 use tenantry_engine::record::{read, replays};
 use tenantry_engine::scope::Scope;
 use tenantry_engine::status::WorkloadStatus;
@@ -25,6 +26,10 @@ fn steady(mode: VerticalMode) -> (AppSpec, WorkloadSpec) {
     let mut spec = spec(&app, Strategy::Reactive);
     spec.vertical.mode = mode;
     (app, spec)
+}
+
+fn somebody() -> Authorship {
+    Authorship { author: "me".into(), at: START, reason: "a test".into() }
 }
 
 fn status(house: &House) -> WorkloadStatus {
@@ -136,12 +141,12 @@ fn a_paused_workload_and_one_whose_size_is_to_move_are_left_alone() {
     let pause = tenantry_domain::snapshot::Pause { author: "me".into(), reason: "a test".into(), expires_at: None };
     let asked = tenantry_engine::ports::store::Intervention { manual: None, pause: Some(pause) };
     use tenantry_engine::ports::store::ControlStore as _;
-    block_on(house.store.intervene(&key("acme", "web"), &asked)).unwrap();
+    block_on(house.store.intervene(&key("acme", "web"), &asked, &somebody())).unwrap();
     house.run(secs(30 * HOUR), |_| {});
     assert_eq!(house.world.resizes(), []);
     let shown = status(&house);
     assert!(shown.vertical[0].resources.iter().any(|one| one.resource == Resource::Cpu && one.target < Milli(900)));
-    block_on(house.store.intervene(&key("acme", "web"), &Default::default())).unwrap();
+    block_on(house.store.intervene(&key("acme", "web"), &Default::default(), &somebody())).unwrap();
     house.run(secs(31 * HOUR), |_| {});
     assert_eq!(house.world.resizes().len(), 3);
 }

@@ -323,18 +323,18 @@ async fn interventions_are_set_and_cleared(store: &Store) {
     let keys = [workload("b", "web"), workload("a", "web"), workload("a-b", "web")];
     let mut versions = BTreeSet::from([store.config_version().await.unwrap()]);
     for key in &keys {
-        store.intervene(key, &both).await.unwrap();
+        store.intervene(key, &both, &ann()).await.unwrap();
         versions.insert(store.config_version().await.unwrap());
     }
-    store.intervene(&keys[0], &one).await.unwrap();
+    store.intervene(&keys[0], &one, &ann()).await.unwrap();
     versions.insert(store.config_version().await.unwrap());
     let all = store.interventions(&platform()).await.unwrap();
     let wanted = vec![(keys[1].clone(), both.clone()), (keys[2].clone(), both.clone()), (keys[0].clone(), one.clone())];
     assert_eq!(all, wanted);
     assert_eq!(store.interventions(&only("b")).await.unwrap(), [(keys[0].clone(), one)]);
-    store.intervene(&keys[0], &Intervention::default()).await.unwrap();
+    store.intervene(&keys[0], &Intervention::default(), &ann()).await.unwrap();
     versions.insert(store.config_version().await.unwrap());
-    store.intervene(&workload("nobody", "web"), &Intervention::default()).await.unwrap();
+    store.intervene(&workload("nobody", "web"), &Intervention::default(), &ann()).await.unwrap();
     assert_eq!(store.interventions(&platform()).await.unwrap(), wanted[..2]);
     assert_eq!(versions.len(), 6, "each change shows: {versions:?}");
 }
@@ -464,9 +464,9 @@ async fn what_happens_is_followed_in_order_and_in_scope(store: &Store) {
         pause: Some(Pause { author: "ann".to_owned(), reason: "why".to_owned(), expires_at: None }),
         ..Intervention::default()
     };
-    store.intervene(&workload("b", "api"), &paused).await.unwrap();
+    store.intervene(&workload("b", "api"), &paused, &ann()).await.unwrap();
     store.revise(&[removal(tenant("a"), 1)], &ann()).await.unwrap();
-    store.intervene(&workload("b", "api"), &Intervention::default()).await.unwrap();
+    store.intervene(&workload("b", "api"), &Intervention::default(), &ann()).await.unwrap();
     let ids =
         store.record(&[decision(workload("a", "x"), 1, 1, 2), decision(workload("b", "x"), 2, 3, 3)]).await.unwrap();
 

@@ -103,7 +103,7 @@ async fn one_answer_to_every_token_that_is_not_valid() {
         answers.push(world.gate.authenticate(token, at(now)).await.unwrap_err());
     }
     assert!(world.gate.authenticate(&text, at(3_599_999)).await.is_ok());
-    world.tokens.revoke(&only("acme"), issued.token.id(), at(2)).await.unwrap();
+    world.tokens.revoke(&only("acme"), issued.token.id(), &ann()).await.unwrap();
     answers.push(world.gate.authenticate(&text, at(3)).await.unwrap_err());
     for answer in answers {
         assert_eq!((answer.to_string(), answer.code()), (AccessError::Unauthenticated.to_string(), "T701"));

@@ -209,7 +209,7 @@ async fn take(store: &Store, model: &mut Model, step: &Step) {
         Step::Intervene(index, pause) => {
             let pause = pause.map(|n| Pause { author: "bo".to_owned(), reason: n.to_string(), expires_at: None });
             let intervention = Intervention { manual: None, pause };
-            store.intervene(&place(*index), &intervention).await.unwrap();
+            store.intervene(&place(*index), &intervention, &ann()).await.unwrap();
             model.changes += 1;
             if intervention.pause.is_some() {
                 model.interventions.insert(place(*index), intervention);

@@ -3,10 +3,14 @@
 use futures::future::join_all;
 use tenantry_domain::id::TenantId;
 use tenantry_engine::access::{Binding, Role};
-use tenantry_engine::ports::store::{KeyId, SecretHash, StoreError, TokenRecord, TokenStore as _};
+use tenantry_engine::ports::store::{Authorship, KeyId, SecretHash, StoreError, TokenRecord, TokenStore as _};
 use tenantry_store::Store;
 
 use crate::given::*;
+
+fn ended_at(millis: i64) -> Authorship {
+    Authorship { at: at(millis), ..ann() }
+}
 
 on_both![
     tokens_are_added_and_read_back,
@@ -93,13 +97,13 @@ async fn a_token_is_ended_once_and_in_scope_only(store: &Store) {
     store.create_token(&token(Some("acme"), "a", 1)).await.unwrap();
     store.create_token(&token(None, "b", 1)).await.unwrap();
     for (scope, id) in [(only("bolt"), "a"), (only("acme"), "b"), (only("acme"), "c"), (platform(), "c")] {
-        assert_eq!(store.revoke_token(&scope, &key(id), at(5)).await.unwrap(), None, "{id}");
+        assert_eq!(store.revoke_token(&scope, &key(id), &ended_at(5)).await.unwrap(), None, "{id}");
     }
     assert!(listed(store, &platform()).await.iter().all(|token| token.revoked_at.is_none()));
-    let ended = store.revoke_token(&only("acme"), &key("a"), at(5)).await.unwrap().unwrap();
+    let ended = store.revoke_token(&only("acme"), &key("a"), &ended_at(5)).await.unwrap().unwrap();
     assert_eq!(ended, TokenRecord { revoked_at: Some(at(5)), ..token(Some("acme"), "a", 1) });
     // A second time changes nothing.
-    assert_eq!(store.revoke_token(&platform(), &key("a"), at(9)).await.unwrap(), Some(ended.clone()));
+    assert_eq!(store.revoke_token(&platform(), &key("a"), &ended_at(9)).await.unwrap(), Some(ended.clone()));
     assert_eq!(store.tokens_by_id(&key("a")).await.unwrap(), [ended]);
 }
 
@@ -121,7 +125,7 @@ async fn one_key_of_two_owners_is_two_tokens(store: &Store) {
         store.create_token(token).await.unwrap();
     }
     assert_eq!(store.tokens_by_id(&key("a")).await.unwrap(), both);
-    store.revoke_token(&only("acme"), &key("a"), at(5)).await.unwrap().unwrap();
+    store.revoke_token(&only("acme"), &key("a"), &ended_at(5)).await.unwrap().unwrap();
     let ended: Vec<bool> =
         store.tokens_by_id(&key("a")).await.unwrap().iter().map(|token| token.revoked_at.is_some()).collect();
     assert_eq!(ended, [false, true, false]);
@@ -136,6 +140,6 @@ async fn of_many_first_tokens_one_is_made(store: &Store) {
     assert!(!store.create_first_token(&token(None, "g", 2)).await.unwrap());
     // Nor after the one that is there was ended.
     let first = listed(store, &platform()).await[0].id.clone();
-    store.revoke_token(&platform(), &first, at(3)).await.unwrap().unwrap();
+    store.revoke_token(&platform(), &first, &ended_at(3)).await.unwrap().unwrap();
     assert!(!store.create_first_token(&token(None, "g", 4)).await.unwrap());
 }

@@ -7,7 +7,7 @@ use tenantry_audit::{Hash, Outcome};
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
 
-use super::Stored;
+use super::{Authorship, Stored};
 use crate::scope::Scope;
 
 /// Whose log; none for the platform's.
@@ -40,6 +40,27 @@ pub struct Deed {
     pub before: Option<String>,
     /// Digest of what was there after.
     pub after: Option<String>,
+}
+
+impl Deed {
+    /// Something that was done by somebody; what it was is for the caller to say.
+    #[must_use]
+    pub fn done(log: LogOf, by: &Authorship, resource: String) -> Self {
+        Self {
+            log,
+            actor: by.author.clone(),
+            from: None,
+            at: by.at,
+            action: "",
+            resource,
+            outcome: Outcome::Done,
+            reason: by.reason.clone(),
+            request: None,
+            policies: Vec::new(),
+            before: None,
+            after: None,
+        }
+    }
 }
 
 /// How far a log has come.

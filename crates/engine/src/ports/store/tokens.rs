@@ -9,7 +9,7 @@ use tenantry_domain::time::Timestamp;
 use tenantry_policy::access::{Binding, Principal};
 use thiserror::Error;
 
-use super::{ConfigStore, Stored};
+use super::{Authorship, ConfigStore, Stored};
 use crate::scope::Scope;
 
 /// Characters of a key id.
@@ -164,7 +164,7 @@ pub trait TokenStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    async fn revoke_token(&self, scope: &Scope, id: &KeyId, at: Timestamp) -> Stored<Option<TokenRecord>>;
+    async fn revoke_token(&self, scope: &Scope, id: &KeyId, by: &Authorship) -> Stored<Option<TokenRecord>>;
 
     /// Notes that a token was used; never moves the instant back.
     ///
