@@ -141,7 +141,9 @@ impl Document {
     pub fn digest(&self) -> &str {
         self.digest.get_or_init(|| {
             let mut text = String::with_capacity(64);
-            for byte in Sha256::digest(self.body.to_string().as_bytes()) {
+            let mut canonical = String::new();
+            write_canonical(&self.body, &mut canonical);
+            for byte in Sha256::digest(canonical.as_bytes()) {
                 text.extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')));
             }
             text
@@ -208,6 +210,38 @@ impl Document {
             problem.message = error.to_string();
             Problems(vec![problem])
         })
+    }
+}
+
+/// Writes JSON without blanks and with every object's keys in order. How a map keeps its keys is for other crates of the
+/// program to say (`serde_json/preserve_order`), and is no part of what a document says.
+fn write_canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(name, _)| *name);
+            out.push('{');
+            for (place, (name, inner)) in fields.into_iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Value::String(name.clone()).to_string());
+                out.push(':');
+                write_canonical(inner, out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (place, item) in items.iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                write_canonical(item, out);
+            }
+            out.push(']');
+        }
+        other => out.push_str(&other.to_string()),
     }
 }
 

@@ -12,6 +12,8 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
         root.insert("minProperties".to_owned(), 1.into());
         root.insert("maxProperties".to_owned(), 1.into());
     }
+    // How a map keeps its keys is for other crates of the program to say.
+    schema.sort_all_objects();
     schema
 });
 

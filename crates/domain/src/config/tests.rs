@@ -642,3 +642,23 @@ fn one_resource_is_never_driven_both_ways_and_every_fault_has_its_place() {
            |                                             ^
            help: leave cpu out of `controlled`, or scale by a signal that is no percent of requested cpu, such as requests per second"#]].assert_eq(&refused.to_string());
 }
+
+#[test]
+fn a_digest_is_that_of_the_sorted_fields() {
+    let one = Document::parse(
+        "a",
+        "tenant_config: { tier: gold, labels: { b: '1', a: 'x' }, autoscaling: { min_replicas: 5 } }",
+        Some("acme"),
+    );
+    let other = Document::parse(
+        "b",
+        "tenant_config: { autoscaling: { min_replicas: 5 }, labels: { a: x, b: '1' }, tier: gold }",
+        Some("acme"),
+    );
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one.digest(), other.digest());
+    let sorted = r#"{"autoscaling":{"min_replicas":5},"labels":{"a":"x","b":"1"},"tier":"gold"}"#;
+    use sha2::Digest as _;
+    let expected: String = sha2::Sha256::digest(sorted.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(one.digest(), expected, "stores hold digests of this form");
+}
