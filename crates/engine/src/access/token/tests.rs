@@ -10,7 +10,7 @@ fn what_is_drawn_reads_back_and_opens_its_own_hash_only() {
     assert!(read.opens(&one.hash()));
     assert!(!read.opens(&other.hash()));
     // The same secret under another id is another token.
-    let moved = Presented { id: other.id.clone(), secret: one.secret.clone() };
+    let moved = Presented { id: other.id, secret: one.secret.clone() };
     assert!(!moved.opens(&one.hash()));
 }
 

@@ -13,7 +13,7 @@ fn question(principal: &Principal, resource: &Resource) -> Question {
     Question::put(&RULES, principal, Action::ReadStatus, resource, &harmless(), None).unwrap()
 }
 
-/// 1. A policy that errs is passed over, also one that forbids.
+/// First: a policy that errs is passed over, also one that forbids.
 #[test]
 fn a_forbid_that_errs_refuses_and_alarms() {
     let text = r#"
@@ -34,7 +34,7 @@ fn a_forbid_that_errs_refuses_and_alarms() {
     assert!(matches!(&refused, RulesError::Invalid { messages } if messages[0].contains("too")), "{refused}");
 }
 
-/// 2. A wall that forbids *when* something is known lets through whom nothing is known of.
+/// Second: a wall that forbids *when* something is known lets through whom nothing is known of.
 #[test]
 fn an_unknown_principal_meets_the_wall() {
     let naive = r#"
@@ -80,7 +80,7 @@ fn what_is_unsaid_forbids() {
     assert!(!RULES.answer(&set, &Question { request: put.request, entities }).allowed, "the tenant is not known");
 }
 
-/// 3. Every policy of a set is evaluated, so that a set of all tenants would cost what all tenants cost.
+/// Third: every policy of a set is evaluated, so that a set of all tenants would cost what all tenants cost.
 #[test]
 fn a_set_is_as_large_as_one_tenant() {
     let sets: Vec<RuleSet> = (0..50).map(|one| RULES.of_tenant(&id(&format!("t{one}"))).unwrap()).collect();
@@ -95,7 +95,7 @@ fn a_set_is_as_large_as_one_tenant() {
     assert!(!verdict.allowed && !verdict.errors.is_empty());
 }
 
-/// 4. A store of all entities is dear to change: a question brings the few that it needs, and policies that would look
+/// Fourth: a store of all entities is dear to change: a question brings the few that it needs, and policies that would look
 /// farther are not taken.
 #[test]
 fn a_question_brings_few_entities_and_policies_look_no_farther() {
