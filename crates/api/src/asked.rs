@@ -127,8 +127,16 @@ impl Asked {
 
     /// A configuration document, YAML or JSON, which YAML holds.
     pub(crate) fn yaml(&self) -> Result<&str, Problem> {
-        const READ: [&str; 6] =
-            ["", "application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/plain"];
+        // The last is what curl says of a file unless told; what comes as a form otherwise is no document either way.
+        const READ: [&str; 7] = [
+            "",
+            "application/json",
+            "application/yaml",
+            "application/x-yaml",
+            "text/yaml",
+            "text/plain",
+            "application/x-www-form-urlencoded",
+        ];
         if !READ.contains(&self.media_type().as_str()) {
             return Err(Problem::new(MEDIA_TYPE, "send the document as `application/yaml` or `application/json`"));
         }
