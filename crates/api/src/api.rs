@@ -3,9 +3,11 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tenantry_engine::access::{Gate, Tokens};
+use tenantry_engine::audit::Audit;
 use tenantry_engine::ports::Clock;
 use tenantry_engine::ports::answers::AnswerStore;
 use tenantry_engine::ports::events::EventStore;
+use tenantry_engine::ports::store::audit::AuditStore;
 use tenantry_engine::ports::store::{ConfigStore, ControlStore, TokenStore};
 use tenantry_engine::tenants::{Listed, Tenants};
 use tokio::sync::Semaphore;
@@ -19,9 +21,9 @@ use crate::serve::{self, Limits, Listening};
 use crate::{openapi, routes, upkeep};
 
 /// All that the API needs of a store.
-pub trait ApiStore: ConfigStore + ControlStore + TokenStore + EventStore + AnswerStore {}
+pub trait ApiStore: ConfigStore + ControlStore + TokenStore + EventStore + AnswerStore + AuditStore {}
 
-impl<T: ConfigStore + ControlStore + TokenStore + EventStore + AnswerStore> ApiStore for T {}
+impl<T: ConfigStore + ControlStore + TokenStore + EventStore + AnswerStore + AuditStore> ApiStore for T {}
 
 /// The API, to be served.
 pub struct Service(Api);
@@ -34,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn ApiStore>,
     pub(crate) tenants: Tenants,
     pub(crate) tokens: Tokens,
+    pub(crate) audit: Audit,
     pub(crate) gate: Gate,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -70,6 +73,7 @@ impl Service {
         Self(Api(Arc::new(Inner {
             tenants: Tenants::new(store.clone()),
             tokens: Tokens::new(store.clone()),
+            audit: Audit::new(store.clone(), String::new()),
             gate,
             clock,
             rates: Rates::new(&limits),

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use tenantry_domain::config::Problems;
+use tenantry_engine::audit::AuditError;
 use tenantry_engine::ports::store::StoreError;
 use tenantry_engine::record::RecordError;
 use tenantry_engine::tenants::TenantsError;
@@ -87,5 +88,19 @@ impl From<RecordError> for Problem {
         error!(error = &failed as &dyn std::error::Error, "a record does not hold");
         let detail = "the record does not hold; the server's log says more";
         Self::coded(StatusCode::INTERNAL_SERVER_ERROR, failed.code(), "the record cannot be read", detail)
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(failed: AuditError) -> Self {
+        match failed {
+            AuditError::Store(error) => error.into(),
+            AuditError::NoLog { .. } | AuditError::NoEntry { .. } => Self::not_found(),
+            AuditError::Broken { .. } | AuditError::Unreadable { .. } | AuditError::Signing(_) => {
+                error!(error = &failed as &dyn std::error::Error, "an audit log is not what it was");
+                let detail = "the log is not what it was; the server's log says more";
+                Self::coded(StatusCode::INTERNAL_SERVER_ERROR, failed.code(), "the audit log cannot be read", detail)
+            }
+        }
     }
 }

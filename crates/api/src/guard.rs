@@ -12,9 +12,12 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use sha2::{Digest as _, Sha256};
+use tenantry_audit::Outcome;
 use tenantry_domain::unit::{Replicas, Span};
 use tenantry_engine::access::{AccessError, Action, Admission, Caller, Circumstances, Rewrite, Sizes, Target};
 use tenantry_engine::ports::answers::{Keyed, Turn};
+use tenantry_engine::ports::store::Authorship;
+use tenantry_engine::ports::store::audit::Deed;
 use tracing::{info, warn};
 
 use crate::answer::Answer;
@@ -86,6 +89,26 @@ async fn answered(
     if operation.writes() { once(operation, &asked).await } else { (operation.does)(&asked).await }
 }
 
+/// Writes a refusal into the log of whose token it is: never into that of a tenant that was asked for, which may not be
+/// there.
+async fn noted(api: &Api, asked: &Asked, caller: &Caller, operation: &Operation, target: Option<&Target>) {
+    let resource = match target {
+        None | Some(Target::Platform) => "platform".to_owned(),
+        Some(Target::Tenant(tenant)) => format!("tenant/{tenant}"),
+        Some(Target::Workload(key)) => format!("workload/{key}"),
+    };
+    let by = Authorship { author: caller.principal().id.clone(), at: asked.now, reason: operation.id.to_owned() };
+    let deed = Deed {
+        action: "access.refuse",
+        outcome: Outcome::Refused,
+        from: asked.from.map(|from| from.to_string()),
+        ..Deed::done(caller.owner().cloned(), &by, resource)
+    };
+    if let Err(error) = api.store.note(&[deed]).await {
+        warn!(%error, "a refusal was not written down");
+    }
+}
+
 /// Who asks. Those who cannot say may not try without end.
 async fn known(api: &Api, headers: &HeaderMap, from: Option<IpAddr>) -> Result<Caller, Problem> {
     let unknown = |detail: &str| {
@@ -128,7 +151,13 @@ async fn admit(operation: &Operation, asked: &mut Asked) -> Result<(), Problem> 
         Door::Anywhere(action) => {
             let circumstances = asked.circumstances();
             let admitted = api.gate.admit_anywhere(&caller, *action, &circumstances).await;
-            asked.admissions = admitted.map_err(|error| refused(&api, error, &caller, None))?;
+            asked.admissions = match admitted {
+                Ok(admissions) => admissions,
+                Err(error) => {
+                    noted(&api, asked, &caller, operation, None).await;
+                    return Err(refused(&api, error, &caller, None));
+                }
+            };
             api.metrics.verdict("admitted");
             return Ok(());
         }
@@ -140,6 +169,7 @@ async fn admit(operation: &Operation, asked: &mut Asked) -> Result<(), Problem> 
         if target.tenant().is_some_and(|tenant| !caller.principal().reaches(tenant)) {
             api.metrics.verdict("hidden");
             info!(principal = caller.principal().id, operation = operation.id, "asked beyond their reach");
+            noted(&api, asked, &caller, operation, Some(target)).await;
             return Err(Problem::not_found());
         }
     }
@@ -150,7 +180,13 @@ async fn admit(operation: &Operation, asked: &mut Asked) -> Result<(), Problem> 
         };
         // What is wrong with a request is told to those who may make it.
         let circumstances = told.as_ref().map_or_else(|_| harmless(asked), Circumstances::clone);
-        asked.admissions.push(admitted(&api, &caller, action, &target, &circumstances).await?);
+        match admitted(&api, &caller, action, &target, &circumstances).await {
+            Ok(admission) => asked.admissions.push(admission),
+            Err(problem) => {
+                noted(&api, asked, &caller, operation, Some(&target)).await;
+                return Err(problem);
+            }
+        }
         told?;
     }
     api.metrics.verdict("admitted");

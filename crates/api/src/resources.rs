@@ -1,6 +1,7 @@
 //! What can be asked for, resource after resource: each declares its operations beside what does them.
 
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod decisions;
 pub(crate) mod documents;
 pub(crate) mod events;

@@ -25,6 +25,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         resources::decisions::operations(),
         resources::interventions::operations(),
         resources::tokens::operations(),
+        resources::audit::operations(),
         resources::events::operations(),
     ]
     .into_iter()

@@ -1,6 +1,7 @@
 //! What goes over the wire. These types are the contract with callers: they are made of the engine's by hand, so that
 //! nothing changes for callers, or gets out, because something changed inside.
 
+pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod decision;
 pub(crate) mod status;

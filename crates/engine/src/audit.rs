@@ -180,11 +180,16 @@ impl Audit {
         found.iter().map(|logged| read(log, logged)).collect()
     }
 
-    /// That an entry is in the log as it was last signed: the entry, the proof, and the signed checkpoint.
+    /// That an entry is in the log as it was last signed: its bytes, the proof, and the signed checkpoint.
     ///
     /// # Errors
     /// [`AuditError`].
-    pub async fn prove(&self, scope: &Scope, log: &LogOf, seq: u64) -> Result<(Entry, Inclusion, String), AuditError> {
+    pub async fn prove(
+        &self,
+        scope: &Scope,
+        log: &LogOf,
+        seq: u64,
+    ) -> Result<(Vec<u8>, Inclusion, String), AuditError> {
         let sealed = self.head(scope, log).await?.sealed;
         let missing = || AuditError::NoEntry { log: named(log), seq, sealed };
         let logged = self.store.entries(log, seq, 1).await?.into_iter().next().filter(|found| found.seq == seq);
@@ -194,7 +199,7 @@ impl Audit {
         let tree: BTreeMap<u64, Hash> = self.store.hashes(log, &places).await?.into_iter().collect();
         let proof = prove_inclusion(seq, sealed, &tree);
         let proof = proof.map_err(|source| AuditError::Broken { log: named(log), source })?;
-        Ok((read(log, &logged)?, proof, checkpoint))
+        Ok((logged.entry, proof, checkpoint))
     }
 
     /// Hands out the log as the lines of an export, from its first entry to its last sealed one.

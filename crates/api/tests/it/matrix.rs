@@ -54,6 +54,7 @@ async fn world() -> World {
     for name in [OWN, OTHER] {
         decisions.insert(name, server.looked_at(&workload(name, "api"), None).await);
     }
+    server.seal().await;
     World { server, decisions }
 }
 
@@ -88,6 +89,7 @@ impl World {
             ("region", "eu"),
             ("revision", "1"),
             ("decision", &decision),
+            ("entry", "0"),
         ];
         for (name, value) in parts {
             path = path.replace(&format!("{{{name}}}"), value);

@@ -7,12 +7,14 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 use tenantry_api::{Identity, Limits, Listening, Service};
+use tenantry_audit::{SEED_LENGTH, SigningKeys};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::plan::{Generation, Outcome};
 use tenantry_domain::snapshot::{Memory, Snapshot};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Replicas, Span};
 use tenantry_engine::access::{Asked, Binding, Gate, Role, Tokens};
+use tenantry_engine::audit::Audit;
 use tenantry_engine::ports::Clock;
 use tenantry_engine::ports::store::{Authorship, ControlStore as _, Kept, Owner};
 use tenantry_engine::record::{Inputs, record};
@@ -117,6 +119,12 @@ impl Server {
         let by = Authorship { author: "ada".to_owned(), at: NOW, reason: "first".to_owned() };
         let how = Applying { owner: Owner::Api, by, dry_run: false, partial: false, whole: false, based_on: None };
         Tenants::new(self.store.clone()).apply(&files, &how).await.unwrap();
+    }
+
+    /// Seals the audit logs, as the server does every second.
+    pub(crate) async fn seal(&self) {
+        let keys = SigningKeys::from_seed(&[7; SEED_LENGTH]).unwrap();
+        Audit::new(self.store.clone(), "test").seal(&keys, NOW).await.unwrap();
     }
 
     /// A token of a role, in a tenant where it is one of a tenant's.

@@ -1,0 +1,48 @@
+//! Audit logs over the wire.
+
+use reqwest::Method;
+use serde_json::json;
+use tenantry_audit::{Hash, Inclusion, SEED_LENGTH, SigningKeys, hash_of, is_included};
+use tenantry_engine::access::Role;
+
+use crate::server::Server;
+
+#[tokio::test]
+async fn what_was_done_is_told_and_proved_to_who_may_know() {
+    let server = Server::start().await;
+    server.declare(&["tenant_config: { tenant: acme }\n", "tenant_config: { tenant: globex }\n"]).await;
+    let admin = server.token(Role::TenantAdmin, "acme").await;
+    let editor = server.token(Role::TenantEditor, "acme").await;
+    server.seal().await;
+    let page = server.get("/v1/tenants/acme/audit?limit=1", &admin).await.json();
+    assert_eq!(page["items"][0]["action"], "token.create");
+    let next = page["next"].as_str().unwrap();
+    let second = server.get(&format!("/v1/tenants/acme/audit?limit=1&cursor={next}"), &admin).await.json();
+    assert_eq!((&second["items"][0]["action"], &second["items"][0]["entry"]), (&json!("token.create"), &json!(1)));
+    let config = server.get("/v1/tenants/acme/audit?action=config", &admin).await.json();
+    assert_eq!((config["items"].as_array().unwrap().len(), &config["items"][0]["actor"]), (1, &json!("ada")));
+
+    let proof = server.get("/v1/tenants/acme/audit/0/proof", &admin).await.json();
+    let path = proof["path"].as_array().unwrap().iter().map(|hash| Hash::from_hex(hash.as_str().unwrap()).unwrap());
+    let inclusion = Inclusion { seq: 0, size: proof["size"].as_u64().unwrap(), path: path.collect() };
+    let keys = SigningKeys::from_seed(&[7; SEED_LENGTH]).unwrap().public();
+    let (checkpoint, _) = keys.verify(proof["checkpoint"].as_str().unwrap()).unwrap();
+    assert!(is_included(&inclusion, hash_of(proof["leaf"].as_str().unwrap().as_bytes()), checkpoint.root));
+    // What came after the last checkpoint is not proved yet.
+    server.token(Role::TenantViewer, "acme").await;
+    assert_eq!(server.get("/v1/tenants/acme/audit/3/proof", &admin).await.status.as_u16(), 404);
+
+    // Another's log is not there, and who may not read has tried in vain, which is in the log.
+    let foreign = server.get("/v1/tenants/globex/audit", &admin).await;
+    let nobody = server.get("/v1/tenants/nobody/audit", &admin).await;
+    assert_eq!((foreign.status.as_u16(), foreign.code()), (nobody.status.as_u16(), nobody.code()));
+    let tried = server.ask(Method::DELETE, "/v1/tenants/acme", &editor).send().await.unwrap();
+    assert_eq!(tried.status().as_u16(), 403);
+    let refused = server.get("/v1/tenants/acme/audit?action=access", &admin).await.json();
+    let refused: Vec<_> =
+        refused["items"].as_array().unwrap().iter().map(|one| (&one["resource"], &one["outcome"])).collect();
+    let entry = |resource: &str| json!(resource);
+    let (own, other, none) = (entry("tenant/acme"), entry("tenant/globex"), entry("tenant/nobody"));
+    let outcome = json!("refused");
+    assert_eq!(refused, [(&own, &outcome), (&none, &outcome), (&other, &outcome)]);
+}
