@@ -48,9 +48,9 @@ fn forecasts_are_scored_beside_naive_ones_and_the_librarys() {
     assert!(report["coverage"].as_array().unwrap().len() == 48);
     let left_out: Vec<String> = report["left_out"].as_array().unwrap().iter().map(|one| one.to_string()).collect();
     expect![[r#"
-        {"reason":"traces/wrong.csv:2: `yesterday` is no time; write it as 2026-10-01T12:00:00Z","trace":"wrong"}
-        {"reason":"it covers 24 hours; at least 72 are needed: half to learn from, half to score","trace":"brief"}
-        {"reason":"not at 15m: its samples are 30m apart","trace":"hump"}"#]]
+        {"trace":"wrong","reason":"traces/wrong.csv:2: `yesterday` is no time; write it as 2026-10-01T12:00:00Z"}
+        {"trace":"brief","reason":"it covers 24 hours; at least 72 are needed: half to learn from, half to score"}
+        {"trace":"hump","reason":"not at 15m: its samples are 30m apart"}"#]]
     .assert_eq(&left_out.join("\n"));
 
     // What the past was said to be does not change from run to run.
