@@ -36,7 +36,7 @@ async fn what_was_done_is_told_and_proved_to_who_may_know() {
     let foreign = server.get("/v1/tenants/globex/audit", &admin).await;
     let nobody = server.get("/v1/tenants/nobody/audit", &admin).await;
     assert_eq!((foreign.status.as_u16(), foreign.code()), (nobody.status.as_u16(), nobody.code()));
-    let tried = server.ask(Method::DELETE, "/v1/tenants/acme", &editor).send().await.unwrap();
+    let tried = server.ask(Method::DELETE, "/v1/tenants/acme/config", &editor).send().await.unwrap();
     assert_eq!(tried.status().as_u16(), 403);
     let refused = server.get("/v1/tenants/acme/audit?action=access", &admin).await.json();
     let refused: Vec<_> =
