@@ -96,7 +96,10 @@ impl From<AuditError> for Problem {
         match failed {
             AuditError::Store(error) => error.into(),
             AuditError::NoLog { .. } | AuditError::NoEntry { .. } => Self::not_found(),
-            AuditError::Broken { .. } | AuditError::Unreadable { .. } | AuditError::Signing(_) => {
+            AuditError::Broken { .. }
+            | AuditError::Unreadable { .. }
+            | AuditError::Signing(_)
+            | AuditError::OtherKey { .. } => {
                 error!(error = &failed as &dyn std::error::Error, "an audit log is not what it was");
                 let detail = "the log is not what it was; the server's log says more";
                 Self::coded(StatusCode::INTERNAL_SERVER_ERROR, failed.code(), "the audit log cannot be read", detail)

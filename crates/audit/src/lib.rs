@@ -2,7 +2,7 @@
 //!
 //! Each tenant has a log of its own: a Merkle tree as RFC 6962 has it, over [`Entry`]s in the order in which they were made.
 //! A [`Checkpoint`] is its size and root, signed with Ed25519 and cosigned with ML-DSA-44 in the forms of C2SP
-//! (tlog-checkpoint, signed-note, tlog-cosignature), so that verifiers of others can read it. [`verify`] holds an export
+//! (tlog-checkpoint, signed-note, tlog-cosignature), so that verifiers of others can read it. [`Verifier`] holds an export
 //! against a key that its reader trusts, with no trust in whoever made it, and names the place of what was altered.
 //!
 //! Nothing here reads a clock, a file or the network; keys come in as seeds. New seeds, and what signatures of ML-DSA draw,

@@ -47,6 +47,15 @@ pub enum AuditError {
     /// A checkpoint could not be signed.
     #[error(transparent)]
     Signing(#[from] CheckpointError),
+    /// The logs are signed with another key.
+    #[error(
+        "the audit logs of this store are signed with another key, as {origin}; name the file of that key, which all \
+         servers of a store share"
+    )]
+    OtherKey {
+        /// As which log the last checkpoint was signed.
+        origin: String,
+    },
     /// There is no such log, or nothing of it may be seen.
     #[error("there is no audit log of {log}")]
     NoLog {
@@ -72,7 +81,7 @@ impl AuditError {
         match self {
             Self::Store(error) => error.code(),
             Self::Broken { .. } | Self::Unreadable { .. } => "T901",
-            Self::Signing(_) => "T902",
+            Self::Signing(_) | Self::OtherKey { .. } => "T902",
             Self::NoLog { .. } | Self::NoEntry { .. } => "T903",
         }
     }
@@ -102,6 +111,23 @@ impl Audit {
     #[must_use]
     pub fn new(store: Arc<dyn AuditStore>, deployment: impl Into<String>) -> Self {
         Self { store, deployment: deployment.into() }
+    }
+
+    /// Makes sure that what was sealed so far was signed with these keys: another server of the same store may have others,
+    /// and of two that sign in turn nobody could verify a log.
+    ///
+    /// # Errors
+    /// [`AuditError::OtherKey`], and what the store says.
+    pub async fn check_keys(&self, keys: &PublicKeys) -> Result<(), AuditError> {
+        let sealed = self.store.logs(&Scope::platform()).await?.into_iter().find(|head| head.sealed > 0);
+        let Some(head) = sealed else { return Ok(()) };
+        match self.store.checkpoints(&head.log).await?.pop() {
+            Some(signed) if keys.verify(&signed).is_err() => {
+                let origin = signed.lines().next().unwrap_or_default().to_owned();
+                Err(AuditError::OtherKey { origin })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Seals what was written down since the last time: hashes it into the trees and signs their roots. Says how many

@@ -111,6 +111,7 @@ async fn open(common: &Common, key: &KeyFile) -> anyhow::Result<Opened> {
     let store: Arc<Store> = place::open(common.store.as_deref()).await?;
     let keys = audit_key::open(key.audit_key.as_deref(), common.store.as_deref())?;
     let logs = Logs::new(store, keys.public().deployment());
+    logs.check_keys(&keys.public()).await?;
     logs.seal(&keys, time::now()).await?;
     Ok(Opened { logs, keys })
 }

@@ -46,7 +46,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     log(&settings)?;
     let mut ends = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let store = place::open(settings.store.as_deref()).await?;
-    let sealing = sealing::begin(&settings, &store)?;
+    let sealing = sealing::begin(&settings, &store).await?;
     let tenants = Tenants::new(store.clone());
     let noticed = Noticed::default();
     let watching = match &settings.config {

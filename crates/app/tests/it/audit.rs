@@ -51,8 +51,20 @@ fn the_key_is_its_owners_alone_and_a_broken_one_is_said() {
     std::fs::write(&path, "no key").unwrap();
     let broken = tenantry.says("audit list --audit-key logs.key");
     assert!(broken.contains("holds no key") && exit(&broken) == "exit 1", "{broken}");
-    let missing = tenantry.says("audit log nobody");
+    let missing = declared().says("audit log nobody");
     assert!(missing.contains("T903") && exit(&missing) == "exit 1", "{missing}");
+}
+
+#[test]
+fn two_keys_do_not_sign_one_store_in_turn() {
+    let tenantry = declared();
+    assert_eq!(exit(&tenantry.says("audit list")), "exit 0");
+    let other = tenantry.says("audit verify --audit-key other.key");
+    assert!(other.contains("signed with another key") && other.contains("T902"), "{other}");
+    // An export is verified by its public key alone.
+    tenantry.says("audit export acme --out acme.jsonl");
+    let apart = tenantry.says("audit verify --file acme.jsonl --audit-key other.key");
+    assert!(apart.contains("whole") && exit(&apart) == "exit 0", "{apart}");
 }
 
 #[test]

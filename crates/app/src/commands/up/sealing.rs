@@ -27,10 +27,11 @@ pub(super) struct Sealing {
 /// Begins to seal what is written down.
 ///
 /// # Errors
-/// A key that cannot be read or made, or that others may read.
-pub(super) fn begin(settings: &Resolved, store: &Arc<Store>) -> anyhow::Result<Sealing> {
+/// A key that cannot be read or made, that others may read, or that is not the one the logs are signed with.
+pub(super) async fn begin(settings: &Resolved, store: &Arc<Store>) -> anyhow::Result<Sealing> {
     let keys = audit_key::open(settings.flags.audit_key.as_deref(), settings.store.as_deref())?;
     let logs = Audit::new(store.clone(), keys.public().deployment());
+    logs.check_keys(&keys.public()).await?;
     let ended = CancellationToken::new();
     let task = tokio::spawn(seal(logs, keys, ended.clone()));
     Ok(Sealing { ended, task })
