@@ -1,6 +1,7 @@
 //! A request on its way to its handler.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::body::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -35,6 +36,8 @@ pub(crate) struct Asked {
     pub(crate) from: Option<std::net::IpAddr>,
     /// The documents in the body, once they are read.
     pub(crate) documents: OnceLock<Arc<Vec<Given>>>,
+    /// Revisions of tenants' documents that policies were asked about.
+    pub(crate) judged: Mutex<BTreeMap<DocumentKey, u64>>,
 }
 
 /// A document of the request.
@@ -186,6 +189,16 @@ impl Asked {
     /// Who asks.
     pub(crate) fn principal(&self) -> String {
         self.caller.as_ref().map_or_else(|| "nobody".to_owned(), |caller| caller.principal().id.clone())
+    }
+
+    /// Notes the revision that policies are asked about.
+    pub(crate) fn judge(&self, key: DocumentKey, revision: u64) {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner).insert(key, revision);
+    }
+
+    /// The revisions that policies were asked about.
+    pub(crate) fn judged(&self) -> BTreeMap<DocumentKey, u64> {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was admitted.

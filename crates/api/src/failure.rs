@@ -97,6 +97,7 @@ impl From<AuditError> for Problem {
             AuditError::Store(error) => error.into(),
             AuditError::NoLog { .. } | AuditError::NoEntry { .. } => Self::not_found(),
             AuditError::Broken { .. }
+            | AuditError::RolledBack { .. }
             | AuditError::Unreadable { .. }
             | AuditError::Signing(_)
             | AuditError::OtherKey { .. } => {

@@ -70,7 +70,11 @@ async fn answered(
     if !query.is_empty() && !operation.takes_query {
         return Err(Problem::new(MALFORMED, "no parameters are taken here"));
     }
-    let body = read(body, api.limits.body_bytes.saturating_mul(operation.body_share)).await?;
+    // Where none is taken none is waited for: it would hold a place that others need.
+    let body = match operation.body {
+        Some(_) => read(body, api.limits.body_bytes.saturating_mul(operation.body_share)).await?,
+        None => Bytes::new(),
+    };
     let api = api.clone();
     let mut asked = Asked {
         api,
@@ -84,6 +88,7 @@ async fn answered(
         admissions: Vec::new(),
         from,
         documents: std::sync::OnceLock::new(),
+        judged: std::sync::Mutex::default(),
     };
     admit(operation, &mut asked).await?;
     if operation.writes() { once(operation, &asked).await } else { (operation.does)(&asked).await }

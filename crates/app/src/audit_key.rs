@@ -12,24 +12,37 @@ use crate::place;
 /// Where the key is.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct KeyFile {
-    /// File of the key that audit logs are signed with; made where it is not there [default: beside the store]
+    /// File of the key that audit logs are signed with [default: beside the store]
     #[arg(long, env = "TENANTRY_AUDIT_KEY", value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
 }
 
-/// Reads the key, or makes it where there is none.
+/// Reads the key, or makes it where there is none: for who signs.
 ///
 /// # Errors
 /// A file that cannot be read or made, that others can read, or that holds no key.
-pub(crate) fn open(file: Option<&Path>, store: Option<&str>) -> anyhow::Result<SigningKeys> {
-    let path = match file {
-        Some(path) => path.to_owned(),
-        None => place::beside(store, "audit-key")?,
-    };
+pub(crate) fn open_or_make(file: Option<&Path>, store: Option<&str>) -> anyhow::Result<SigningKeys> {
+    let path = named(file, store)?;
     let seed = match read(&path)? {
         Some(seed) => seed,
         None => make(&path)?,
     };
+    SigningKeys::from_seed(&seed).with_context(|| format!("{} holds no key", path.display()))
+}
+
+fn named(file: Option<&Path>, store: Option<&str>) -> anyhow::Result<PathBuf> {
+    file.map_or_else(|| place::beside(store, "audit-key"), |path| Ok(path.to_owned()))
+}
+
+/// Reads the key: for who looks.
+///
+/// # Errors
+/// A file that is not there or cannot be read, that others can read, or that holds no key.
+pub(crate) fn open(file: Option<&Path>, store: Option<&str>) -> anyhow::Result<SigningKeys> {
+    let path = named(file, store)?;
+    let seed = read(&path)?.with_context(|| {
+        format!("there is no key in {} yet: `tenantry up`, or `tenantry audit seal`, makes it", path.display())
+    })?;
     SigningKeys::from_seed(&seed).with_context(|| format!("{} holds no key", path.display()))
 }
 

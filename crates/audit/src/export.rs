@@ -11,7 +11,7 @@ pub const FORMAT: u32 = 1;
 /// A line of an export. The first is a [`Line::Log`]; entries follow in their order, and checkpoints after the last entry
 /// that they speak for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[expect(clippy::large_enum_variant, reason = "one line at a time is held")]
 pub enum Line {
     /// Which log it is of.
@@ -32,6 +32,13 @@ pub enum Line {
         /// Its details, where they were not erased.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<Value>,
+    },
+    /// An entry that the store has, and that is none.
+    Unreadable {
+        /// Its place.
+        seq: u64,
+        /// The hash that the tree has for it, in hexadecimal.
+        hash: String,
     },
     /// A signed checkpoint.
     Checkpoint(String),

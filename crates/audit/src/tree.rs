@@ -29,11 +29,11 @@ impl fmt::Display for Hash {
 }
 
 impl Hash {
-    /// From lower-case or upper-case hexadecimal.
+    /// From lower-case hexadecimal.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = [0_u8; 32];
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             return None;
         }
         for (byte, place) in bytes.iter_mut().zip((0..64).step_by(2)) {

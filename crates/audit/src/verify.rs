@@ -14,6 +14,9 @@ use crate::export::{FORMAT, Line};
 use crate::key::{Checkpoint, PublicKeys};
 use crate::tree::{Hash, Tree, hash_of};
 
+/// Missing entries that are reckoned with: beyond, a log is too broken to say more of it.
+const GAPS_MAX: u64 = 100_000;
+
 /// Whose keys a checkpoint was held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
@@ -76,6 +79,13 @@ pub enum Finding {
         /// How many were signed.
         signed: u64,
     },
+    /// Entries that no checkpoint speaks for: anybody may have written them.
+    Unsealed {
+        /// The first.
+        from: u64,
+        /// The first after the last.
+        until: u64,
+    },
     /// A checkpoint whose signatures do not fit.
     Unsigned {
         /// In which line, counted from 1.
@@ -102,6 +112,9 @@ impl fmt::Display for Finding {
             }
             Self::CutOff { entries, signed } => {
                 write!(f, "{signed} entries were signed, and {entries} are there: the end is cut off")
+            }
+            Self::Unsealed { from, until } => {
+                write!(f, "entries {from} to {} are signed by nobody", until - 1)
             }
             Self::Unsigned { line, message } => write!(f, "the checkpoint in line {line} cannot be trusted: {message}"),
             Self::NoCheckpoint => f.write_str("nothing is signed: there is no checkpoint"),
@@ -137,6 +150,8 @@ pub struct Verifier {
     /// Checkpoints that speak for entries which were not read yet, by their sizes, with their lines.
     ahead: BTreeMap<u64, (Checkpoint, Timestamp, u64)>,
     broken_from: Option<u64>,
+    /// Places that were filled for entries which are missing.
+    gaps: u64,
     findings: Vec<Finding>,
 }
 
@@ -154,6 +169,7 @@ impl Verifier {
             sealed: None,
             ahead: BTreeMap::new(),
             broken_from: None,
+            gaps: 0,
             findings: Vec::new(),
         }
     }
@@ -168,6 +184,12 @@ impl Verifier {
             Ok(Line::Entry { entry, hash, detail }) => {
                 let detail = detail.map(|detail| digest(detail.to_string().as_bytes()));
                 self.entry(&entry, &hash, detail.as_deref());
+            }
+            Ok(Line::Unreadable { seq, hash }) => {
+                self.findings.push(Finding::Altered { seq });
+                if let Some(hash) = Hash::from_hex(&hash).filter(|_| seq == self.next) {
+                    self.add(hash);
+                }
             }
             Ok(Line::Checkpoint(signed)) => self.checkpoint(&signed),
         }
@@ -210,10 +232,11 @@ impl Verifier {
             self.findings.push(Finding::DetailAltered { seq });
         }
         // A hash for each entry that is missing keeps the others in their places.
-        while self.next < seq && seq - self.next < 1_000_000 {
+        while self.next < seq && self.gaps < GAPS_MAX {
+            self.gaps += 1;
             self.add(Hash([0; 32]));
         }
-        if seq >= self.next {
+        if seq == self.next {
             self.add(claimed.or(found.ok()).unwrap_or(Hash([0; 32])));
         }
     }
@@ -278,6 +301,10 @@ impl Verifier {
             self.findings.push(Finding::CutOff { entries: self.next, signed: *signed });
         } else if self.sealed.is_none() && self.broken_from.is_none() {
             self.findings.push(Finding::NoCheckpoint);
+        }
+        let sealed = self.sealed.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size);
+        if sealed > 0 && sealed < self.next && self.broken_from.is_none() {
+            self.findings.push(Finding::Unsealed { from: sealed, until: self.next });
         }
         let trust = if self.trusted.is_some() { Trust::Given } else { Trust::Own };
         self.findings.sort();

@@ -2,7 +2,7 @@
 //! verify it without trust in who keeps it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tenantry_audit::{
     Checkpoint, CheckpointError, Entry, EntryError, FORMAT, Hash, Inclusion, Line, Missing, PublicKeys, SigningKeys,
@@ -33,6 +33,19 @@ pub enum AuditError {
         log: String,
         /// What is missing.
         source: Missing,
+    },
+    /// The store has less than was sealed, or something else.
+    #[error(
+        "the log of {log} was sealed up to {was} entries, and the store has another log with {found}: it is not gone on \
+         with; `tenantry audit verify` says what was altered"
+    )]
+    RolledBack {
+        /// Whose.
+        log: String,
+        /// Up to which entry it was sealed.
+        was: u64,
+        /// What the store says.
+        found: u64,
     },
     /// An entry in the store is none.
     #[error("entry {seq} of the log of {log} cannot be read: {source}; `tenantry audit verify` says what was altered")]
@@ -80,7 +93,7 @@ impl AuditError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
-            Self::Broken { .. } | Self::Unreadable { .. } => "T901",
+            Self::Broken { .. } | Self::RolledBack { .. } | Self::Unreadable { .. } => "T901",
             Self::Signing(_) | Self::OtherKey { .. } => "T902",
             Self::NoLog { .. } | Self::NoEntry { .. } => "T903",
         }
@@ -98,6 +111,8 @@ pub fn named(log: &LogOf) -> String {
 pub struct Audit {
     store: Arc<dyn AuditStore>,
     deployment: String,
+    /// What was sealed last, by this program: what the store says of it later is not taken on trust.
+    known: Arc<Mutex<BTreeMap<LogOf, (u64, Hash)>>>,
 }
 
 impl std::fmt::Debug for Audit {
@@ -110,7 +125,7 @@ impl Audit {
     /// Over a store. Logs are named after the deployment.
     #[must_use]
     pub fn new(store: Arc<dyn AuditStore>, deployment: impl Into<String>) -> Self {
-        Self { store, deployment: deployment.into() }
+        Self { store, deployment: deployment.into(), known: Arc::default() }
     }
 
     /// Makes sure that what was sealed so far was signed with these keys: another server of the same store may have others,
@@ -134,20 +149,51 @@ impl Audit {
     /// entries that were.
     ///
     /// # Errors
-    /// [`AuditError`]; logs that came before are sealed all the same.
+    /// The first [`AuditError`] of a log; all others are sealed all the same.
     pub async fn seal(&self, keys: &SigningKeys, now: Timestamp) -> Result<u64, AuditError> {
-        let mut sealed = 0;
+        let (mut sealed, mut failed) = (0, None);
         loop {
             let waiting = self.store.unsealed(LOGS_MAX).await?;
             let mut done = 0;
             for head in &waiting {
-                done += self.seal_one(head, keys, now).await?;
+                match self.seal_one(head, keys, now).await {
+                    Ok(count) => done += count,
+                    Err(error) => failed = failed.or(Some(error)),
+                }
             }
             sealed += done;
             if done == 0 {
-                return Ok(sealed);
+                return failed.map_or(Ok(sealed), Err);
             }
         }
+    }
+
+    /// Makes sure that a log is as it was signed last, before anything is added: what was put back to an earlier state, or
+    /// altered together with its hashes, must not get a signature of ours. Says whether it still is at that head.
+    async fn check_unchanged(&self, head: &LogHead, keys: &SigningKeys, root: Hash) -> Result<bool, AuditError> {
+        let other = |was| AuditError::RolledBack { log: named(&head.log), was, found: head.sealed };
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&head.log).copied();
+        if let Some((size, last)) = known
+            && (size > head.sealed || (size == head.sealed && last != root))
+        {
+            return Err(other(size));
+        }
+        if known.is_some_and(|(size, _)| size == head.sealed) {
+            return Ok(true);
+        }
+        let last = self.store.checkpoints(&head.log).await?.pop();
+        let last = last.map(|signed| keys.public().verify(&signed)).transpose()?;
+        let fits = match &last {
+            None => head.sealed == 0,
+            Some((checkpoint, _)) => {
+                checkpoint.origin == self.origin(&head.log) && checkpoint.size == head.sealed && checkpoint.root == root
+            }
+        };
+        // Another server may have sealed it since the head was read.
+        if fits || self.head(&Scope::platform(), &head.log).await?.sealed != head.sealed {
+            return Ok(fits);
+        }
+        Err(other(last.map_or(0, |(checkpoint, _)| checkpoint.size)))
     }
 
     async fn seal_one(&self, head: &LogHead, keys: &SigningKeys, now: Timestamp) -> Result<u64, AuditError> {
@@ -155,6 +201,10 @@ impl Audit {
         let entries = self.store.entries(&head.log, head.sealed, ENTRIES_MAX).await?;
         let mut tree: BTreeMap<u64, Hash> =
             self.store.hashes(&head.log, &edge(head.sealed)).await?.into_iter().collect();
+        let before = root(head.sealed, &tree).map_err(broken)?;
+        if !self.check_unchanged(head, keys, before).await? {
+            return Ok(0);
+        }
         let (mut size, mut hashes) = (head.sealed, Vec::new());
         for logged in entries.iter().take_while(|logged| logged.seq < head.entries) {
             let new = added(size, hash_of(&logged.entry), &tree).map_err(broken)?;
@@ -167,8 +217,11 @@ impl Audit {
         let checkpoint = Checkpoint { origin: self.origin(&head.log), size, root };
         let checkpoint = keys.sign(&checkpoint, now)?;
         let seal = Seal { log: head.log.clone(), from: head.sealed, size, hashes, checkpoint };
-        let first = size > head.sealed && self.store.seal(&seal).await?;
-        Ok(if first { size - head.sealed } else { 0 })
+        if size == head.sealed || !self.store.seal(&seal).await? {
+            return Ok(0);
+        }
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(seal.log, (size, root));
+        Ok(size - head.sealed)
     }
 
     /// The name of a log.
@@ -216,16 +269,24 @@ impl Audit {
         log: &LogOf,
         seq: u64,
     ) -> Result<(Vec<u8>, Inclusion, String), AuditError> {
-        let sealed = self.head(scope, log).await?.sealed;
+        self.head(scope, log).await?;
+        // The proof is for the tree that the checkpoint speaks for, whatever is sealed meanwhile.
+        let (sealed, checkpoint) = self.sealed(log).await?;
         let missing = || AuditError::NoEntry { log: named(log), seq, sealed };
         let logged = self.store.entries(log, seq, 1).await?.into_iter().next().filter(|found| found.seq == seq);
         let logged = logged.filter(|_| seq < sealed).ok_or_else(missing)?;
-        let checkpoint = self.store.checkpoints(log).await?.pop().ok_or_else(missing)?;
+        let checkpoint = checkpoint.ok_or_else(missing)?;
         let places = asked_places(|asked| prove_inclusion(seq, sealed, asked).is_ok());
         let tree: BTreeMap<u64, Hash> = self.store.hashes(log, &places).await?.into_iter().collect();
         let proof = prove_inclusion(seq, sealed, &tree);
         let proof = proof.map_err(|source| AuditError::Broken { log: named(log), source })?;
         Ok((logged.entry, proof, checkpoint))
+    }
+
+    /// How many entries the last checkpoint speaks for, and that checkpoint.
+    async fn sealed(&self, log: &LogOf) -> Result<(u64, Option<String>), AuditError> {
+        let last = self.store.checkpoints(log).await?.pop();
+        Ok((last.as_deref().map_or(0, signed_for), last))
     }
 
     /// Hands out the log as the lines of an export, from its first entry to its last sealed one.
@@ -238,7 +299,11 @@ impl Audit {
         keys: &PublicKeys,
         mut write: impl FnMut(Line) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sealed = self.head(scope, log).await?.sealed;
+        let head = self.head(scope, log).await?;
+        // Read first: what is sealed while the entries are read has other checkpoints.
+        let checkpoints = self.store.checkpoints(log).await.map_err(AuditError::from)?;
+        // Where none speaks for them, what the store takes for sealed is shown all the same, to be found unsigned.
+        let sealed = checkpoints.last().map_or(head.sealed, |last| signed_for(last).max(head.sealed.min(head.entries)));
         write(Line::Log { format: FORMAT, origin: self.origin(log), keys: keys.to_text() })?;
         let mut next = 0;
         while next < sealed {
@@ -252,15 +317,23 @@ impl Audit {
             for logged in entries.iter().filter(|logged| logged.seq < sealed) {
                 // What the tree has for it, also where the entry is another one by now: that is what is to be seen.
                 let hash = hashes.get(&first_place(logged.seq)).map(Hash::to_string).unwrap_or_default();
-                write(Line::Entry { entry: read(log, logged)?, hash, detail: None })?;
+                write(match Entry::from_bytes(&logged.entry) {
+                    Ok(entry) => Line::Entry { entry, hash, detail: None },
+                    Err(_) => Line::Unreadable { seq: logged.seq, hash },
+                })?;
             }
             next = entries.last().map_or(sealed, |logged| logged.seq + 1);
         }
-        for checkpoint in self.store.checkpoints(log).await.map_err(AuditError::from)? {
+        for checkpoint in checkpoints {
             write(Line::Checkpoint(checkpoint))?;
         }
         Ok(())
     }
+}
+
+/// How many entries a checkpoint says that it speaks for; its signatures are for others to verify.
+fn signed_for(checkpoint: &str) -> u64 {
+    checkpoint.lines().nth(1).and_then(|size| size.parse().ok()).unwrap_or_default()
 }
 
 fn read(log: &LogOf, logged: &Logged) -> Result<Entry, AuditError> {

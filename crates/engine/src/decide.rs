@@ -154,9 +154,12 @@ fn foresee(entry: &mut Entry, snapshot: &mut Snapshot, totals: &[Learnable], del
             model.observe(at.as_millis(), load, now_ms);
         }
         model.advance(now_ms);
-        let of = (&entry.spec, &signal.name);
-        let serves = [from, from + commitment];
-        snapshot.announced.extend(announced(&mut entry.ahead, of, (model, taught), serves, (round.now, round.period)));
+        // What is done ahead of an event would raise a load that follows the size, and be announced as still more.
+        if !contend::follows(signal, snapshot) {
+            let (of, serves) = ((&entry.spec, &signal.name), [from, from + commitment]);
+            let told = announced(&mut entry.ahead, of, (model, taught), serves, (round.now, round.period));
+            snapshot.announced.extend(told);
+        }
         if contested {
             let mut arena = entry.arenas.remove(&signal.name);
             if let Some(demand) = entry.demands.get_mut(&signal.name) {

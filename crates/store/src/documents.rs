@@ -13,6 +13,7 @@ use crate::backend::Work;
 use crate::failure::Failure;
 use crate::statement::{Row, Statement, Value, signed};
 use crate::store::only;
+use crate::tokens;
 
 /// Counts changes, and gives the first of them its number. First in each transaction that changes what the count stands
 /// for: it makes such transactions wait for one another, so that what they read then holds until they commit, and so
@@ -53,6 +54,12 @@ pub(crate) async fn revise(work: &mut Work, changes: &[Change], by: &Authorship)
     }
     write_revisions(work, &made, first).await?;
     write_heads(work, &heads).await?;
+    for revision in &made {
+        if let (DocumentKey::Tenant(tenant), None) = (&revision.key, &revision.body) {
+            // Who is declared under the same name later is somebody else.
+            deeds.extend(tokens::end_all(work, tenant, by).await?);
+        }
+    }
     audit::append(work, &deeds).await?;
     Ok(made)
 }

@@ -32,7 +32,7 @@ pub(crate) fn revisions(scope: &Scope, after: u64, count: u32) -> Result<Stateme
         None => String::new(),
         Some(tenant) => {
             values.push(Value::Text(tenant.as_str()));
-            format!("AND (kind < {KIND_TENANT} OR name = $3)")
+            format!("AND kind = {KIND_TENANT} AND name = $3")
         }
     };
     let sql = format!(

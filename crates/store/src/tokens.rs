@@ -142,6 +142,18 @@ pub(crate) async fn revoke(
     Ok(found)
 }
 
+/// Ends all tokens of a tenant; what the audit log is told of it.
+pub(crate) async fn end_all(work: &mut Work, tenant: &TenantId, by: &Authorship) -> Result<Vec<Deed>, Failure> {
+    let sql = "UPDATE tokens SET revoked_at = $2 WHERE tenant = $1 AND revoked_at IS NULL RETURNING id";
+    let values = vec![Value::Text(tenant.as_str()), Value::Int(by.at.as_millis())];
+    let ended = work.fetch(Statement::new(sql, values)).await?;
+    let deed = |mut row: Row| {
+        let resource = format!("token/{}", row.text()?);
+        Ok(Deed { action: "token.revoke", ..Deed::done(Some(tenant.clone()), by, resource) })
+    };
+    ended.into_iter().map(deed).collect()
+}
+
 pub(crate) fn touch<'a>(tenant: Option<&'a TenantId>, id: &'a KeyId, at: Timestamp) -> Statement<'a> {
     let sql = "UPDATE tokens SET last_used_at = $1 \
                WHERE tenant = $2 AND id = $3 AND (last_used_at IS NULL OR last_used_at < $1)";

@@ -115,7 +115,15 @@ async fn apply(asked: &Asked) -> Result<Answer, Problem> {
     let Changing { dry_run, reason } = asked.query()?;
     let by = asked.by(reason.as_deref(), "applied by the API")?;
     let files: Vec<File> = documents(asked)?.iter().map(|one| one.file.clone()).collect();
-    let how = Applying { owner: Owner::Api, by, dry_run, partial: false, whole: false, based_on: None };
+    let how = Applying {
+        owner: Owner::Api,
+        by,
+        dry_run,
+        partial: false,
+        whole: false,
+        based_on: None,
+        judged: asked.judged(),
+    };
     let applied = asked.tenants().apply(&files, &how).await?;
     let documents = applied.into_iter().map(|one| AppliedDocument::of(one, dry_run)).collect();
     Answer::ok(&AppliedDocuments { documents, dry_run })

@@ -259,8 +259,9 @@ pub(crate) async fn rewriting(asked: &Asked, target: &Target) -> Result<Circumst
         let one = given.iter().find(of_it).ok_or_else(Problem::not_found)?;
         one.draft.clone().into_document().map_err(|problems| TenantsError::Problems { problems })?
     };
-    let rewrite = Some(asked.api.tenants.rewrite(id, &document).await?);
-    Ok(Circumstances { rewrite, ..circumstances })
+    let (rewrite, revision) = asked.api.tenants.rewrite(id, &document).await?;
+    asked.judge(key, revision);
+    Ok(Circumstances { rewrite: Some(rewrite), ..circumstances })
 }
 
 /// Going back to where a document was removed is removing it, which is another thing to be allowed.
@@ -342,7 +343,8 @@ pub(crate) async fn put(asked: &Asked) -> Result<Answer, Problem> {
     }
     held(&tenants, &key, condition).await?;
     let based_on = condition.based_on();
-    let how = Applying { owner: Owner::Api, by, dry_run, partial: false, whole: false, based_on };
+    let how =
+        Applying { owner: Owner::Api, by, dry_run, partial: false, whole: false, based_on, judged: asked.judged() };
     let applied = tenants.apply(&files, &how).await.map_err(|error| conditioned(error, condition))?;
     let applied = applied.into_iter().next().ok_or_else(|| Problem::new(MALFORMED, "the body is empty"))?;
     let revision = applied.revision;
@@ -417,7 +419,9 @@ pub(crate) async fn rollback(asked: &Asked) -> Result<Answer, Problem> {
             return Err(conditioned(TenantsError::Stale { key, based_on, found }, condition));
         }
     }
-    let done = tenants.rollback(&key, to, &by, dry_run).await.map_err(|error| conditioned(error, condition))?;
+    let based_on = condition.based_on().or_else(|| asked.judged().get(&key).copied());
+    let done =
+        tenants.rollback(&key, to, &by, (based_on, dry_run)).await.map_err(|error| conditioned(error, condition))?;
     let revision = done.revision;
     let difference = Difference::from(done.compared);
     Ok(Answer::ok(&Rollback { revision, difference, dry_run })?.tagged(revision))

@@ -94,7 +94,7 @@ async fn events_are_told_as_they_happen_and_resumed() {
 }
 
 #[tokio::test]
-async fn a_tenant_is_told_its_own_and_what_all_share() {
+async fn a_tenant_is_told_its_own_and_nothing_else() {
     let server = Server::start().await;
     server.declare(&[ACME, RIVAL]).await;
     let (admin, viewer) = (server.admin().await, server.token(Role::TenantViewer, "acme").await);
@@ -104,7 +104,6 @@ async fn a_tenant_is_told_its_own_and_what_all_share() {
     server.put("/v1/tenants/rival/config", &admin, "tenant_config: { labels: { a: b } }\n").await;
     server.post("/v1/tenants/rival/workloads/web/pause", &admin, &json!({ "reason": "secret" })).await;
     server.put("/v1/layers/tiers/gold", &admin, "tier_config: {}\n").await;
-    assert_eq!(stream.next().await.unwrap().data["document"], "tier/gold");
     let id = server.looked_at(&workload("acme", "api"), None).await;
     assert_eq!(stream.next().await.unwrap().data["id"], id);
     let hidden = server.get("/v1/events?tenant=rival", &viewer).await;

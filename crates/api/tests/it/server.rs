@@ -117,7 +117,15 @@ impl Server {
         };
         let files: Vec<File> = documents.iter().enumerate().map(file).collect();
         let by = Authorship { author: "ada".to_owned(), at: NOW, reason: "first".to_owned() };
-        let how = Applying { owner: Owner::Api, by, dry_run: false, partial: false, whole: false, based_on: None };
+        let how = Applying {
+            owner: Owner::Api,
+            by,
+            dry_run: false,
+            partial: false,
+            whole: false,
+            based_on: None,
+            judged: Default::default(),
+        };
         Tenants::new(self.store.clone()).apply(&files, &how).await.unwrap();
     }
 

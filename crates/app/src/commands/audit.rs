@@ -41,6 +41,10 @@ pub(crate) enum Audit {
   tenantry audit export acme > acme.jsonl
   tenantry audit export --platform --out platform.jsonl")]
     Export(Export),
+    /// Sign what was written down since the last time; a server does so every second
+    #[command(after_help = "Example:
+  tenantry audit seal")]
+    Seal(KeyFile),
     /// Say whether logs are as they were signed, and where they are not
     #[command(after_help = "Examples:
   tenantry audit verify                                  every log in the store
@@ -101,19 +105,39 @@ pub(crate) struct Export {
     key: KeyFile,
 }
 
-/// The logs of a store, with everything sealed that was written down.
+/// The logs of a store.
 struct Opened {
     logs: Logs,
     keys: SigningKeys,
 }
 
 async fn open(common: &Common, key: &KeyFile) -> anyhow::Result<Opened> {
-    let store: Arc<Store> = place::open(common.store.as_deref()).await?;
     let keys = audit_key::open(key.audit_key.as_deref(), common.store.as_deref())?;
+    opened(common, keys).await
+}
+
+async fn opened(common: &Common, keys: SigningKeys) -> anyhow::Result<Opened> {
+    let store: Arc<Store> = place::open(common.store.as_deref()).await?;
     let logs = Logs::new(store, keys.public().deployment());
     logs.check_keys(&keys.public()).await?;
-    logs.seal(&keys, time::now()).await?;
     Ok(Opened { logs, keys })
+}
+
+#[derive(Debug, Serialize)]
+struct Sealed {
+    sealed: u64,
+}
+
+/// Looking never signs: what was altered since the last time must not get a signature by being looked for.
+async fn seal(common: &Common, key: &KeyFile) -> anyhow::Result<ExitCode> {
+    let keys = audit_key::open_or_make(key.audit_key.as_deref(), common.store.as_deref())?;
+    let Opened { logs, keys } = opened(common, keys).await?;
+    let answer = Sealed { sealed: logs.seal(&keys, time::now()).await? };
+    output::say(common.output, &answer, |answer| match answer.sealed {
+        1 => "1 entry was signed".to_owned(),
+        count => format!("{count} entries were signed"),
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn run(common: &Common, command: Audit) -> anyhow::Result<ExitCode> {
@@ -121,6 +145,7 @@ pub(super) async fn run(common: &Common, command: Audit) -> anyhow::Result<ExitC
         Audit::List(key) => list(common, &key).await,
         Audit::Log(command) => log(common, command).await,
         Audit::Export(command) => export(common, command).await,
+        Audit::Seal(key) => seal(common, &key).await,
         Audit::Verify(command) => verify::run(common, command).await,
         Audit::Key(key) => {
             let keys = audit_key::open(key.audit_key.as_deref(), common.store.as_deref())?;

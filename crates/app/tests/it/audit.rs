@@ -12,6 +12,10 @@ fn exit(answer: &str) -> &str {
 #[test]
 fn what_was_done_is_listed_handed_out_and_verified() {
     let tenantry = declared();
+    let early = tenantry.says("audit key");
+    assert!(early.contains("there is no key in") && exit(&early) == "exit 1", "{early}");
+    let sealed = tenantry.says("audit seal");
+    assert!(sealed.contains("2 entries were signed"), "{sealed}");
     let listed = tenantry.says("audit list");
     assert!(listed.contains("the platform  1") && listed.contains("acme          1"), "{listed}");
     let log = tenantry.says("audit log acme");
@@ -41,7 +45,7 @@ fn what_was_done_is_listed_handed_out_and_verified() {
 #[test]
 fn the_key_is_its_owners_alone_and_a_broken_one_is_said() {
     let tenantry = declared();
-    assert_eq!(exit(&tenantry.says("audit list --audit-key logs.key")), "exit 0");
+    assert_eq!(exit(&tenantry.says("audit seal --audit-key logs.key")), "exit 0");
     let path = tenantry.folder.path().join("logs.key");
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
@@ -51,15 +55,17 @@ fn the_key_is_its_owners_alone_and_a_broken_one_is_said() {
     std::fs::write(&path, "no key").unwrap();
     let broken = tenantry.says("audit list --audit-key logs.key");
     assert!(broken.contains("holds no key") && exit(&broken) == "exit 1", "{broken}");
-    let missing = declared().says("audit log nobody");
+    let other = declared();
+    other.says("audit seal");
+    let missing = other.says("audit log nobody");
     assert!(missing.contains("T903") && exit(&missing) == "exit 1", "{missing}");
 }
 
 #[test]
 fn two_keys_do_not_sign_one_store_in_turn() {
     let tenantry = declared();
-    assert_eq!(exit(&tenantry.says("audit list")), "exit 0");
-    let other = tenantry.says("audit verify --audit-key other.key");
+    assert_eq!(exit(&tenantry.says("audit seal")), "exit 0");
+    let other = tenantry.says("audit seal --audit-key other.key");
     assert!(other.contains("signed with another key") && other.contains("T902"), "{other}");
     // An export is verified by its public key alone.
     tenantry.says("audit export acme --out acme.jsonl");
@@ -70,6 +76,7 @@ fn two_keys_do_not_sign_one_store_in_turn() {
 #[test]
 fn what_is_wrong_is_told_apart_from_what_is_altered() {
     let tenantry = Tenantry::new();
+    tenantry.says("audit seal");
     let none = tenantry.says("audit verify");
     assert!(none.contains("there are no audit logs yet") && exit(&none) == "exit 0", "{none}");
     for line in ["audit verify --file nothing.jsonl", "audit verify --key nothing.pub"] {

@@ -85,7 +85,15 @@ fn what_was_changed_dropped_moved_or_cut_off_is_found_where_it_is() {
 
     let mut cut_off = export(25);
     cut_off.retain(|line| !matches!(line, Line::Entry { entry, .. } if entry.seq > 21));
-    assert_eq!(verdict(&cut_off).findings, [Finding::CutOff { entries: 22, signed: 25 }]);
+    assert_eq!(
+        verdict(&cut_off).findings,
+        [Finding::CutOff { entries: 22, signed: 25 }, Finding::Unsealed { from: 20, until: 22 }]
+    );
+
+    // What was added after the last checkpoint is signed by nobody.
+    let mut added = export(25);
+    added.pop();
+    assert_eq!(verdict(&added).findings, [Finding::Unsealed { from: 20, until: 25 }]);
 
     // Altered together with its hash, it is between two checkpoints.
     let mut both = export(25);
@@ -102,7 +110,7 @@ fn an_end_that_was_cut_off_with_its_checkpoint_is_known_to_who_kept_one() {
     let Some(Line::Checkpoint(kept)) = whole.last() else { panic!("a checkpoint") };
     let mut rolled_back = export(25);
     rolled_back.truncate(place(&whole, 20));
-    assert_eq!(verdict(&rolled_back).findings, []);
+    assert_eq!(verdict(&rolled_back).findings, [], "nobody can tell from the log alone");
     let mut verifier = Verifier::new(Some(keys().public()));
     rolled_back.iter().for_each(|line| verifier.read(&serde_json::to_string(line).unwrap()));
     verifier.kept(kept);

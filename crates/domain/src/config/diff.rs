@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::document::write_canonical;
+
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldChange {
@@ -48,6 +50,10 @@ pub(crate) fn leaves(path: &str, value: &Value, found: &mut Vec<(String, String)
         Value::Null if path.is_empty() => {}
         Value::Null => found.push((path.to_owned(), "(built-in default)".to_owned())),
         Value::String(text) => found.push((path.to_owned(), text.clone())),
-        other => found.push((path.to_owned(), other.to_string())),
+        other => {
+            let mut text = String::new();
+            write_canonical(other, &mut text);
+            found.push((path.to_owned(), text));
+        }
     }
 }

@@ -221,7 +221,7 @@ impl Document {
 
 /// Writes JSON without blanks and with every object's keys in order. How a map keeps its keys is for other crates of the
 /// program to say (`serde_json/preserve_order`), and is no part of what a document says.
-fn write_canonical(value: &Value, out: &mut String) {
+pub(super) fn write_canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(fields) => {
             let mut fields: Vec<(&String, &Value)> = fields.iter().collect();

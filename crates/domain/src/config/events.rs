@@ -15,6 +15,9 @@ use crate::unit::{Milli, PerMille, Span};
 
 /// An event may be announced so long before its capacity stands ready.
 const LEAD_MAX: Span = Span::from_secs(86_400);
+/// The most events, and days of holidays: they are looked at in every cycle.
+const EVENTS_MAX: usize = 64;
+const DAYS_MAX: usize = 400;
 /// The most load that an event adds, in a signal's unit.
 const ADDED_MAX: f64 = 1e15;
 
@@ -85,6 +88,22 @@ pub(super) fn contradictions(own: &Autoscaling, body: &Body) -> Vec<(String, Str
             let help = nearest(name, known()).map(|name| format!("did you mean `{name}`?"));
             found.push(("holidays".to_owned(), format!("there is no calendar `{name}`"), help));
         }
+    }
+    let count = own.events.as_ref().map_or(0, BTreeMap::len);
+    if count > EVENTS_MAX {
+        found.push((
+            "events".to_owned(),
+            format!(
+                "{count} events are more than the {EVENTS_MAX} that one may have; \
+             leave out those that are over"
+            ),
+            None,
+        ));
+    }
+    let days = own.holidays.as_ref().and_then(|name| body.calendars.as_ref()?.get(name)).map_or(0, Vec::len);
+    if days > DAYS_MAX {
+        let message = format!("its {days} days are more than the {DAYS_MAX} that holidays may have");
+        found.push(("holidays".to_owned(), message, None));
     }
     for (name, event) in own.events.iter().flatten() {
         let mut say = |field: &str, message: String| found.push((format!("events.{name}{field}"), message, None));

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Document;
 use super::body::{Autoscaling, BehaviorBody};
 use super::diff::leaves;
+use super::document::write_canonical;
 use super::layers::{Effective, Layers, merge};
 use super::problem::{Problem, Problems, nearest};
 use super::vertical;
@@ -159,7 +160,9 @@ fn behavior(declared: Option<&BehaviorBody>) -> Vec<(String, String)> {
         if declared.is_some() {
             say("stabilization_window", stabilization.to_string());
             say("select_policy", "max".to_owned());
-            say("policies", Value::Array(policies.iter().map(policy).collect()).to_string());
+            let mut text = String::new();
+            write_canonical(&Value::Array(policies.iter().map(policy).collect()), &mut text);
+            say("policies", text);
         } else if way == "scale_up" {
             say("policies", "at once to the double, or to 4".to_owned());
         } else {

@@ -1,6 +1,8 @@
 //! YAML as a tree that knows where each value stands. Only the plain part of YAML: no anchors, aliases or tags, as they
 //! hide what a setting is, and no key twice.
 
+use std::collections::BTreeMap;
+
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value};
 
@@ -154,6 +156,7 @@ impl<'a, I: Iterator<Item = (Event<'a>, Place)>> Reader<'a, I> {
 
     fn map(&mut self, depth: usize) -> Option<Vec<(String, Place, Node)>> {
         let mut pairs: Vec<(String, Place, Node)> = Vec::new();
+        let mut lines: BTreeMap<String, u32> = BTreeMap::new();
         loop {
             let (event, place) = self.events.next()?;
             let key = match event {
@@ -165,10 +168,11 @@ impl<'a, I: Iterator<Item = (Event<'a>, Place)>> Reader<'a, I> {
                 }
             };
             let node = self.node(depth + 1)?;
-            if let Some((_, first, _)) = pairs.iter().find(|(known, _, _)| *known == key) {
-                let message = format!("`{key}` stands here a second time; the first is on line {}", first.line);
+            if let Some(first) = lines.get(&key) {
+                let message = format!("`{key}` stands here a second time; the first is on line {first}");
                 self.faults.push(Fault { place, message });
             } else {
+                lines.insert(key.clone(), place.line);
                 pairs.push((key, place, node));
             }
         }

@@ -94,8 +94,8 @@ pub trait EventStore: Send + Sync {
     /// [`StoreError`](super::store::StoreError).
     async fn position(&self) -> Stored<Position>;
 
-    /// Changes in scope after one, oldest first, at most `count`. Shared documents are in every scope; changes from
-    /// before this was kept have no number and are not told.
+    /// Changes in scope after one, oldest first, at most `count`. Shared documents are told to the platform alone, as who
+    /// changed them, and why, may name others; changes from before this was kept have no number and are not told.
     ///
     /// # Errors
     /// [`StoreError`](super::store::StoreError).

@@ -42,6 +42,8 @@ pub struct Applying {
     pub whole: bool,
     /// The one document must be at this revision.
     pub based_on: Option<u64>,
+    /// Revisions that documents were at when it was allowed to change them: what was allowed of one is not of another.
+    pub judged: BTreeMap<DocumentKey, u64>,
 }
 
 /// What was done with a document.
@@ -154,7 +156,7 @@ impl Tenants {
         for document in documents {
             let key = document.key();
             let head = found.heads.get(key);
-            if let Some(based_on) = how.based_on {
+            for based_on in how.based_on.into_iter().chain(how.judged.get(key).copied()) {
                 let found = head.map_or(0, |head| head.number);
                 if found != based_on {
                     return Err(TenantsError::Stale { key: key.clone(), based_on, found });

@@ -98,9 +98,12 @@ impl Tenants {
         key: &DocumentKey,
         number: u64,
         by: &Authorship,
-        dry_run: bool,
+        (based_on, dry_run): (Option<u64>, bool),
     ) -> Result<RolledBack, TenantsError> {
         let last = self.last(key).await?;
+        if let Some(based_on) = based_on.filter(|based_on| *based_on != last.number) {
+            return Err(TenantsError::Stale { key: key.clone(), based_on, found: last.number });
+        }
         if last.owner != Owner::Api && last.body.is_some() {
             return Err(TenantsError::NotOwner { key: key.clone(), owner: last.owner });
         }

@@ -13,11 +13,12 @@ use super::{Tenants, TenantsError};
 const CEILING: &str = "autoscaling.max_replicas";
 
 impl Tenants {
-    /// What it would do to put `after` in the place of a tenant's document.
+    /// What it would do to put `after` in the place of a tenant's document, and the revision that this is: 0 where there is
+    /// none. What is allowed on its word is allowed of that revision alone.
     ///
     /// # Errors
     /// [`TenantsError`]; a document that its layers contradict among them.
-    pub async fn rewrite(&self, id: &TenantId, after: &Document) -> Result<Rewrite, TenantsError> {
+    pub async fn rewrite(&self, id: &TenantId, after: &Document) -> Result<(Rewrite, u64), TenantsError> {
         let found = self.declarations(&self.scope_for(&DocumentKey::Tenant(id.clone()))?, &[]).await?;
         let before = found.tenants.get(id);
         let fields = diff(before.map(Document::body), Some(after.body()));
@@ -31,7 +32,8 @@ impl Tenants {
             from: old.get(name).copied().unwrap_or(default),
             to: *to,
         };
-        Ok(Rewrite { touches, ceilings: new.iter().map(sizes).collect() })
+        let base = found.heads.get(after.key()).map_or(0, |head| head.number);
+        Ok((Rewrite { touches, ceilings: new.iter().map(sizes).collect() }, base))
     }
 }
 

@@ -208,3 +208,31 @@ async fn what_is_altered_in_the_database_is_found_where_it_is() {
         assert_eq!(findings(&export(&fresh.store, &None).await.unwrap()), []);
     }
 }
+
+#[tokio::test]
+async fn what_was_put_back_or_altered_with_its_hashes_gets_no_new_signature() {
+    // The log is put back to its first fifteen entries, and something else is put in the place of a later one.
+    let back = "UPDATE audit_logs SET sealed = 15 WHERE tenant = 'acme'; DELETE FROM audit_hashes WHERE tenant = 'acme' \
+                AND place >= 26; DELETE FROM audit_checkpoints WHERE tenant = 'acme'; UPDATE audit_entries SET entry = \
+                CAST(replace(CAST(entry AS TEXT), 'ann', 'eve') AS BLOB) WHERE tenant = 'acme' AND seq = 17";
+    let hashes = "UPDATE audit_hashes SET hash = zeroblob(32) WHERE tenant = 'acme'";
+    for (sql, restarted) in [(back, false), (back, true), (hashes, false), (hashes, true)] {
+        let fresh = sqlite().await;
+        lived_in(&fresh.store).await;
+        let mut logs = audit(&fresh.store);
+        fresh.store.record(&[decision(workload("acme", "api"), 7, 4, 5)]).await.unwrap();
+        logs.seal(&keys(), at(3000)).await.unwrap();
+        tamper(&fresh.url, sql).await;
+        let more = [decision(workload("acme", "api"), 8, 5, 6), decision(workload("zoo", "api"), 8, 5, 6)];
+        fresh.store.record(&more).await.unwrap();
+        if restarted {
+            logs = audit(&fresh.store);
+        }
+        let refused = logs.seal(&keys(), at(4000)).await.unwrap_err();
+        assert_eq!(refused.code(), "T901", "{refused}");
+        let heads = fresh.store.logs(&platform()).await.unwrap();
+        let zoo = heads.last().unwrap();
+        assert_eq!((zoo.entries, zoo.sealed), (1, 1), "others are sealed all the same");
+        assert!(heads.iter().any(|head| head.log == acme() && head.sealed < head.entries));
+    }
+}

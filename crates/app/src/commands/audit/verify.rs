@@ -103,7 +103,8 @@ pub(super) async fn run(common: &Common, command: Verify) -> anyhow::Result<Exit
                 anyhow::Ok(())
             };
             opened.logs.export((&Scope::platform(), &log), &opened.keys.public(), read).await?;
-            kept.iter().for_each(|kept| verifier.kept(kept));
+            let own = opened.logs.origin(&log);
+            kept.iter().filter(|kept| kept.lines().next() == Some(&own)).for_each(|kept| verifier.kept(kept));
             logs.push(Verified::of(verifier.end()));
         }
     }

@@ -37,6 +37,7 @@ pub(super) async fn validate(common: &Common, asked: Validate) -> anyhow::Result
             partial: false,
             whole: false,
             based_on: None,
+            judged: Default::default(),
         };
         match tenants.apply(&files, &how).await {
             // Who owns a document is no question of whether it is right.
@@ -107,6 +108,7 @@ pub(super) async fn apply(common: &Common, asked: Apply, default: &str) -> anyho
         partial: asked.partial,
         whole: asked.prune,
         based_on: asked.based_on,
+        judged: Default::default(),
     };
     if files.len() > 1000 && terminal::is_interactive() {
         terminal::note(&format!("applying {} files ...", files.len()));

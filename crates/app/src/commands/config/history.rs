@@ -118,7 +118,7 @@ fn fields(changes: &[FieldChange]) -> Vec<String> {
 
 pub(super) async fn rollback(common: &Common, key: &DocumentKey, revision: u64, by: By) -> anyhow::Result<ExitCode> {
     let who = authorship(&by, &format!("back to revision {revision}"));
-    let done = tenants(common).await?.rollback(key, revision, &who, by.dry_run).await?;
+    let done = tenants(common).await?.rollback(key, revision, &who, (None, by.dry_run)).await?;
     output::say(common.output, &done, |done| {
         let head = match done.revision {
             Some(number) => format!("{key} is at revision {number}, a copy of revision {revision}"),

@@ -75,7 +75,15 @@ pub(super) async fn declare(store: &Arc<Store>) -> anyhow::Result<Vec<WorkloadSp
     }));
     let tenants = Tenants::new(store.clone());
     let by = Authorship { author: "demo".to_owned(), at: time::now(), reason: "the demo's tenants".to_owned() };
-    let how = Applying { owner: Owner::Api, by, dry_run: false, partial: false, whole: false, based_on: None };
+    let how = Applying {
+        owner: Owner::Api,
+        by,
+        dry_run: false,
+        partial: false,
+        whole: false,
+        based_on: None,
+        judged: Default::default(),
+    };
     tenants.apply(&files, &how).await?;
     Ok(tenants.workloads().await?)
 }

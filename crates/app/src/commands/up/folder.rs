@@ -78,7 +78,8 @@ async fn apply(folder: &Path, tenants: &Tenants) -> anyhow::Result<()> {
     let owner = Owner::Folder(folder.display().to_string());
     let reason = format!("read from {}", folder.display());
     let by = Authorship { author: "folder".to_owned(), at: time::now(), reason };
-    let how = Applying { owner, by, dry_run: false, partial: false, whole: true, based_on: None };
+    let how =
+        Applying { owner, by, dry_run: false, partial: false, whole: true, based_on: None, judged: Default::default() };
     let applied = tenants.apply(&files, &how).await?;
     let changed = applied.iter().filter(|one| one.did != Did::Unchanged).count();
     if changed > 0 {

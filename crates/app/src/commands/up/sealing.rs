@@ -29,7 +29,7 @@ pub(super) struct Sealing {
 /// # Errors
 /// A key that cannot be read or made, that others may read, or that is not the one the logs are signed with.
 pub(super) async fn begin(settings: &Resolved, store: &Arc<Store>) -> anyhow::Result<Sealing> {
-    let keys = audit_key::open(settings.flags.audit_key.as_deref(), settings.store.as_deref())?;
+    let keys = audit_key::open_or_make(settings.flags.audit_key.as_deref(), settings.store.as_deref())?;
     let logs = Audit::new(store.clone(), keys.public().deployment());
     logs.check_keys(&keys.public()).await?;
     let ended = CancellationToken::new();
