@@ -7,7 +7,7 @@ import (
 )
 
 func TestTheSocketAnswersOrdersAndQuestions(t *testing.T) {
-	s, p := shell(t, "sleep 600", func() error { return nil })
+	s, p := shell(t, "exec sleep 600", func() error { return nil })
 	t.Chdir(s.settings.Dir)
 	s.info = Info{Dir: s.settings.Dir}
 	if err := errors.Join(s.listen(), s.run(p)); err != nil {

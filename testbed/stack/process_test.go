@@ -20,7 +20,7 @@ func shell(t *testing.T, script string, ready func() error) (*stack, *process) {
 }
 
 func TestOrders(t *testing.T) {
-	s, p := shell(t, "sleep 600", func() error { return nil })
+	s, p := shell(t, "exec sleep 600", func() error { return nil })
 	if err := s.run(p); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestOrders(t *testing.T) {
 }
 
 func TestAnEndByItselfIsToldWithTheLog(t *testing.T) {
-	s, p := shell(t, "echo words of farewell; sleep 600", func() error { return nil })
+	s, p := shell(t, "echo words of farewell; exec sleep 600", func() error { return nil })
 	p.ready = func() error {
 		if text, _ := os.ReadFile(p.log); len(text) == 0 {
 			return errors.New("it is silent")
