@@ -71,6 +71,14 @@ pub(crate) fn selected<T: Serialize>(value: &T, fields: Option<&str>) -> Result<
     Ok(Value::Object(chosen))
 }
 
+/// Cuts what was read, one more than a page has, to a page; says where the next one begins, where there is one.
+pub(crate) fn cut<T>(found: &mut Vec<T>, count: u32, place: impl FnOnce(&T) -> String) -> Option<String> {
+    let kept = usize::try_from(count).unwrap_or(usize::MAX);
+    let more = found.len() > kept;
+    found.truncate(kept);
+    found.last().filter(|_| more).map(place)
+}
+
 /// Items of an ordered list after `after`, and the place of the last one where there are more.
 pub(crate) fn after<'a, T>(
     items: impl Iterator<Item = &'a T>,

@@ -88,10 +88,7 @@ async fn list(asked: &Asked) -> Result<Answer, Problem> {
     let since = since.map_err(|_| Problem::new(MALFORMED, "`since` is an instant, such as `2026-03-01T09:30:00Z`"))?;
     let filter = LogFilter { actor, action, since: since.map(Into::into), before };
     let mut found = asked.api.audit.search(asked.scope()?, &log(asked)?, &filter, count + 1).await?;
-    let kept = usize::try_from(count).unwrap_or(usize::MAX);
-    let more = found.len() > kept;
-    found.truncate(kept);
-    let next = found.last().filter(|_| more).map(|last| page::cursor(&last.seq.to_string()));
+    let next = page::cut(&mut found, count, |entry| page::cursor(&entry.seq.to_string()));
     let items = found.into_iter().map(|entry| page::selected(&AuditEntry::from(entry), None));
     Answer::ok(&AuditPage { items: items.collect::<Result<_, _>>()?, next })
 }

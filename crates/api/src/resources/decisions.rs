@@ -80,10 +80,7 @@ async fn list(asked: &Asked) -> Result<Answer, Problem> {
     if found.is_empty() && before.is_none() {
         asked.tenants().spec_of(&key).await?;
     }
-    let kept = usize::try_from(count).unwrap_or(usize::MAX);
-    let more = found.len() > kept;
-    found.truncate(kept);
-    let next = found.last().filter(|_| more).map(|last| page::cursor(&last.id.to_string()));
+    let next = page::cut(&mut found, count, |record| page::cursor(&record.id.to_string()));
     let items = found.iter().map(|record| page::selected(&Decision::from(record), None));
     Answer::ok(&DecisionPage { items: items.collect::<Result<_, _>>()?, next })
 }

@@ -387,10 +387,7 @@ pub(crate) async fn revisions(asked: &Asked) -> Result<Answer, Problem> {
     let page::Paging { limit, cursor } = asked.query()?;
     let (count, before) = (page::size(limit)?, page::number(cursor.as_deref())?);
     let mut found = asked.tenants().history_before(&asked.document()?, before, count + 1).await?;
-    let kept = usize::try_from(count).unwrap_or(usize::MAX);
-    let more = found.len() > kept;
-    found.truncate(kept);
-    let next = found.last().filter(|_| more).map(|last| page::cursor(&last.number.to_string()));
+    let next = page::cut(&mut found, count, |last| page::cursor(&last.number.to_string()));
     let items = found.iter().map(|one| page::selected(&DocumentRevision::of(one)?, None));
     Answer::ok(&crate::wire::config::RevisionPage { items: items.collect::<Result<_, _>>()?, next })
 }

@@ -131,10 +131,7 @@ async fn list(asked: &Asked) -> Result<Answer, Problem> {
         found.extend(asked.api.tokens.list(scope, after.as_ref(), count + 1).await?);
     }
     found.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-    let kept = usize::try_from(count).unwrap_or(usize::MAX);
-    let more = found.len() > kept;
-    found.truncate(kept);
-    let next = found.last().filter(|_| more).map(place);
+    let next = page::cut(&mut found, count, place);
     let items = found.iter().map(|record| page::selected(&Token::from(record), None));
     Answer::ok(&TokenPage { items: items.collect::<Result<_, _>>()?, next })
 }
