@@ -1,5 +1,6 @@
 //! Connections to either database: where statements run, and how a transaction begins and ends.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -9,6 +10,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Decode, Pool, Postgres, R
 use sqlx::{Value as _, ValueRef as _};
 
 use crate::failure::Failure;
+use crate::fence::Reach;
 use crate::statement::{Cell, Dialect, Row, Statement, Value};
 
 /// Connections of an open store.
@@ -23,8 +25,8 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// Runs one reading statement.
-    pub(crate) async fn read(&self, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
+    /// Runs one reading statement on rows that are no tenant's, such as counters. It reaches no others.
+    pub(crate) async fn read_shared(&self, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
         let mut connection = match self {
             Self::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
             Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
@@ -32,16 +34,28 @@ impl Backend {
         connection.fetch(statement).await
     }
 
+    /// Runs one reading statement.
+    pub(crate) async fn read(&self, reach: Reach<'_>, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
+        if let Self::Postgres(pool) = self {
+            let connection = Connection::Postgres(pool.acquire().await?);
+            let mut work = Work::begin(connection, reach.begin("BEGIN READ ONLY")).await?;
+            let rows = work.fetch(statement).await;
+            return work.finish(rows).await;
+        }
+        self.read_shared(statement).await
+    }
+
     /// Begins a transaction that writes.
-    pub(crate) async fn begin(&self) -> Result<Work, Failure> {
-        let (connection, begin) = match self {
+    pub(crate) async fn begin(&self, reach: Reach<'_>) -> Result<Work, Failure> {
+        match self {
             // A deferred transaction could find at its first write that another one has overtaken it.
-            Self::Sqlite { writer, .. } => (Connection::Sqlite(writer.acquire().await?), "BEGIN IMMEDIATE"),
-            Self::Postgres(pool) => (Connection::Postgres(pool.acquire().await?), "BEGIN"),
-        };
-        let mut work = Work { connection, settled: false };
-        work.connection.run(begin).await?;
-        Ok(work)
+            Self::Sqlite { writer, .. } => {
+                Work::begin(Connection::Sqlite(writer.acquire().await?), "BEGIN IMMEDIATE".to_owned()).await
+            }
+            Self::Postgres(pool) => {
+                Work::begin(Connection::Postgres(pool.acquire().await?), reach.begin("BEGIN")).await
+            }
+        }
     }
 
     /// Waits for work under way and closes all connections.
@@ -56,7 +70,7 @@ impl Backend {
     }
 }
 
-/// A transaction that writes.
+/// A transaction.
 ///
 /// One that is dropped before it is settled, by an error or because its caller was cancelled, takes its connection
 /// along: the database then rolls back by itself. The driver's own transactions are not used, as they lose count when
@@ -68,6 +82,12 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    async fn begin(connection: Connection, begin: String) -> Result<Self, Failure> {
+        let mut work = Self { connection, settled: false };
+        work.connection.run(begin).await?;
+        Ok(work)
+    }
+
     pub(crate) const fn dialect(&self) -> Dialect {
         match self.connection {
             Connection::Sqlite(_) => Dialect::Sqlite,
@@ -129,7 +149,8 @@ enum Connection {
 }
 
 impl Connection {
-    async fn run(&mut self, sql: &'static str) -> Result<(), Failure> {
+    async fn run(&mut self, sql: impl Into<Cow<'static, str>>) -> Result<(), Failure> {
+        let sql = AssertSqlSafe(sql.into());
         match self {
             Self::Sqlite(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(|_| ())?,
             Self::Postgres(connection) => {

@@ -11,6 +11,7 @@ use tenantry_engine::scope::Scope;
 use crate::audit;
 use crate::backend::Work;
 use crate::failure::Failure;
+use crate::fence::Reach;
 use crate::statement::{Row, Statement, Value, signed};
 use crate::store::only;
 use crate::tokens;
@@ -23,6 +24,14 @@ pub(crate) async fn count_changes(work: &mut Work, count: usize) -> Result<u64, 
     let sql = "UPDATE counters SET value = value + $1 WHERE name = 'config' RETURNING value";
     let last = only(work.fetch(Statement::new(sql, vec![Value::Int(signed(count)?)])).await?)?.count()?;
     Ok(last.saturating_sub(count).saturating_add(1))
+}
+
+/// Whose rows changes touch.
+pub(crate) fn reach(changes: &[Change]) -> Reach<'_> {
+    Reach::of_all(changes.iter().map(|change| match &change.key {
+        DocumentKey::Tenant(tenant) => Some(tenant),
+        DocumentKey::Defaults | DocumentKey::Tier(_) | DocumentKey::Region(_) => None,
+    }))
 }
 
 /// A document as far as a change must know it.

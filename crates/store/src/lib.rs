@@ -20,6 +20,7 @@ mod decisions;
 mod documents;
 mod events;
 mod failure;
+mod fence;
 mod open;
 mod place;
 mod statement;

@@ -14,6 +14,7 @@ use tenantry_engine::ports::store::StoreError;
 
 use crate::backend::{Backend, STATEMENT_TIMEOUT_MS, Settings};
 use crate::failure::{Trouble, said};
+use crate::fence;
 use crate::place::{Place, refused};
 use crate::store::Store;
 
@@ -166,8 +167,10 @@ async fn open_server(place: &Place, options: &PgConnectOptions, settings: &Setti
             ("statement_timeout", STATEMENT_TIMEOUT_MS),
         ])
         .disable_statement_logging();
+    // What migrations bring along for old rows is for everybody's.
+    let migrates = options.clone().options([(fence::SETTING, fence::EVERYBODY)]);
     // A pool would try again until its time is up and then say no more than that.
-    let connecting = tokio::time::timeout(settings.patience, PgConnection::connect_with(&options));
+    let connecting = tokio::time::timeout(settings.patience, PgConnection::connect_with(&migrates));
     let mut connection = match connecting.await {
         Ok(connected) => connected.map_err(|error| could_not_open(place, &error))?,
         Err(_) => {
@@ -175,6 +178,10 @@ async fn open_server(place: &Place, options: &PgConnectOptions, settings: &Setti
             return Err(refused(&place.to_string(), message));
         }
     };
+    let role = "SELECT current_user::text, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user";
+    let (role, passes): (String, bool) =
+        sqlx::query_as(role).fetch_one(&mut connection).await.map_err(|error| could_not_open(place, &error))?;
+    fence::check_role(place, &role, passes)?;
     // Closing the connection also ends the migrator's lock where it broke off.
     let result = POSTGRES.run_direct(None, &mut connection, false).await;
     if let Err(error) = connection.close().await {

@@ -16,6 +16,7 @@ use tenantry_engine::scope::Scope;
 
 use crate::backend::{Backend, Work};
 use crate::failure::Failure;
+use crate::fence::Reach;
 use crate::place::Place;
 use crate::statement::{Row, Statement};
 use crate::{answers, audit, control, decisions, documents, events, tokens};
@@ -55,7 +56,7 @@ impl Store {
                 Ok(file.len().saturating_add(log))
             }
             Place::Server(_) => {
-                let rows = self.read("SELECT pg_database_size(current_database())", Vec::new()).await;
+                let rows = self.read_shared("SELECT pg_database_size(current_database())").await;
                 rows.and_then(|rows| only(rows)?.count()).map_err(|failure| failure.during(action))
             }
         }
@@ -67,16 +68,13 @@ impl Store {
         self.backend.close().await;
     }
 
-    async fn read(
-        &self,
-        sql: impl Into<std::borrow::Cow<'static, str>>,
-        values: Vec<crate::statement::Value<'_>>,
-    ) -> Result<Vec<Row>, Failure> {
-        self.backend.read(Statement::new(sql, values)).await
+    /// Of what is no tenant's.
+    async fn read_shared(&self, sql: &'static str) -> Result<Vec<Row>, Failure> {
+        self.backend.read_shared(Statement::new(sql, Vec::new())).await
     }
 
-    async fn begin(&self) -> Result<Work, Failure> {
-        self.backend.begin().await
+    async fn begin(&self, reach: Reach<'_>) -> Result<Work, Failure> {
+        self.backend.begin(reach).await
     }
 }
 
@@ -85,11 +83,11 @@ pub(crate) fn only(rows: Vec<Row>) -> Result<Row, Failure> {
     rows.into_iter().next().ok_or_else(|| Failure::Unreadable("a row is missing".to_owned()))
 }
 
-/// Does a piece of work in a transaction, whole or not at all.
+/// Does a piece of work in a transaction that reaches somebody's rows, whole or not at all.
 macro_rules! transaction {
-    ($store:expr, $action:literal, |$work:ident| $body:expr) => {{
+    ($store:expr, $reach:expr, $action:literal, |$work:ident| $body:expr) => {{
         let done = async {
-            let mut $work = $store.begin().await?;
+            let mut $work = $store.begin($reach).await?;
             let result = $body.await;
             $work.finish(result).await
         };
@@ -103,11 +101,13 @@ impl ConfigStore for Store {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        transaction!(self, "revise the configuration", |work| documents::revise(&mut work, changes, by))
+        transaction!(self, documents::reach(changes), "revise the configuration", |work| documents::revise(
+            &mut work, changes, by
+        ))
     }
 
     async fn documents(&self, scope: &Scope) -> Stored<Vec<Revision>> {
-        let rows = self.backend.read(documents::all(scope)).await;
+        let rows = self.backend.read(Reach::of(scope), documents::all(scope)).await;
         rows.and_then(documents::revisions).map_err(|failure| failure.during("read the documents"))
     }
 
@@ -125,12 +125,12 @@ impl ConfigStore for Store {
         if !documents::visible(scope, key) {
             return Ok(Vec::new());
         }
-        let rows = self.backend.read(documents::of_one(key, before, count)).await;
+        let rows = self.backend.read(Reach::of(scope), documents::of_one(key, before, count)).await;
         rows.and_then(documents::revisions).map_err(|failure| failure.during("read a document's history"))
     }
 
     async fn config_version(&self) -> Stored<u64> {
-        let rows = self.read("SELECT value FROM counters WHERE name = 'config'", Vec::new()).await;
+        let rows = self.read_shared("SELECT value FROM counters WHERE name = 'config'").await;
         rows.and_then(|rows| only(rows)?.count()).map_err(|failure| failure.during("read the configuration's version"))
     }
 }
@@ -141,21 +141,26 @@ impl ControlStore for Store {
         if decisions.is_empty() {
             return Ok(Vec::new());
         }
-        transaction!(self, "record decisions", |work| decisions::record(&mut work, decisions))
+        transaction!(
+            self,
+            Reach::of_all(decisions.iter().map(|decision| Some(&decision.key.tenant))),
+            "record decisions",
+            |work| decisions::record(&mut work, decisions)
+        )
     }
 
     async fn settle(&self, outcomes: &[(u64, Outcome)]) -> Stored<()> {
         if outcomes.is_empty() {
             return Ok(());
         }
-        transaction!(self, "settle decisions", |work| decisions::settle(&mut work, outcomes))
+        transaction!(self, Reach::Everybody, "settle decisions", |work| decisions::settle(&mut work, outcomes))
     }
 
     async fn decisions(&self, scope: &Scope, filter: &DecisionFilter, count: u32) -> Stored<Vec<DecisionRecord>> {
         let Some(statement) = decisions::matching(scope, filter, count) else {
             return Ok(Vec::new());
         };
-        let rows = self.backend.read(statement).await;
+        let rows = self.backend.read(Reach::of(scope), statement).await;
         rows.and_then(decisions::records).map_err(|failure| failure.during("read decisions"))
     }
 
@@ -164,28 +169,36 @@ impl ControlStore for Store {
         let mut gone = 0_u64;
         for statement in decisions::prunings_by_age(retention) {
             loop {
-                let piece = transaction!(self, "prune decisions", |work| work.execute(statement.clone()))?;
+                let piece =
+                    transaction!(self, Reach::Everybody, "prune decisions", |work| work.execute(statement.clone()))?;
                 gone = gone.saturating_add(piece);
                 if piece < decisions::PRUNED_ROWS_MAX {
                     break;
                 }
             }
         }
-        let rows = self.backend.read(decisions::counting(retention)).await;
+        let rows = self.backend.read(Reach::Everybody, decisions::counting(retention)).await;
         let surpluses = rows.and_then(|rows| decisions::surpluses(retention, rows));
         let surpluses = surpluses.map_err(|failure| failure.during("count decisions"))?;
         for piece in decisions::pieces(&surpluses) {
-            gone = gone.saturating_add(transaction!(self, "prune decisions", |work| work.execute_all(piece))?);
+            gone = gone.saturating_add(
+                transaction!(self, Reach::Everybody, "prune decisions", |work| work.execute_all(piece))?
+            );
         }
         Ok(gone)
     }
 
     async fn intervene(&self, key: &WorkloadKey, intervention: &Intervention, by: &Authorship) -> Stored<()> {
-        transaction!(self, "record an intervention", |work| control::intervene(&mut work, key, intervention, by))
+        transaction!(self, Reach::Only(&key.tenant), "record an intervention", |work| control::intervene(
+            &mut work,
+            key,
+            intervention,
+            by
+        ))
     }
 
     async fn interventions(&self, scope: &Scope) -> Stored<Vec<(WorkloadKey, Intervention)>> {
-        let rows = self.backend.read(control::all_interventions(scope)).await;
+        let rows = self.backend.read(Reach::of(scope), control::all_interventions(scope)).await;
         rows.and_then(control::interventions).map_err(|failure| failure.during("read interventions"))
     }
 
@@ -193,20 +206,22 @@ impl ControlStore for Store {
         if kept.is_empty() {
             return Ok(());
         }
-        transaction!(self, "keep state", |work| control::keep(&mut work, kept))
+        transaction!(self, Reach::of_all(kept.iter().map(|kept| Some(&kept.key.tenant))), "keep state", |work| {
+            control::keep(&mut work, kept)
+        })
     }
 
     async fn kept(&self, scope: &Scope, part: &str) -> Stored<Vec<Kept>> {
-        let rows = self.backend.read(control::parts(scope, part)).await;
+        let rows = self.backend.read(Reach::of(scope), control::parts(scope, part)).await;
         rows.and_then(control::kept).map_err(|failure| failure.during("read kept state"))
     }
 
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Stored<Option<u64>> {
-        transaction!(self, "take a lease", |work| control::lease(&mut work, name, holder, now, until))
+        transaction!(self, Reach::Everybody, "take a lease", |work| control::lease(&mut work, name, holder, now, until))
     }
 
     async fn release(&self, name: &str, holder: &str) -> Stored<()> {
-        transaction!(self, "give up a lease", |work| control::release(&mut work, name, holder))
+        transaction!(self, Reach::Everybody, "give up a lease", |work| control::release(&mut work, name, holder))
     }
 }
 
@@ -216,26 +231,39 @@ impl AuditStore for Store {
         if deeds.is_empty() {
             return Ok(());
         }
-        transaction!(self, "write down what was done", |work| audit::append(&mut work, deeds))
+        transaction!(
+            self,
+            Reach::of_all(deeds.iter().map(|deed| deed.log.as_ref())),
+            "write down what was done",
+            |work| audit::append(&mut work, deeds)
+        )
     }
 
     async fn logs(&self, scope: &Scope) -> Stored<Vec<LogHead>> {
-        let rows = self.backend.read(audit::heads(scope)).await;
+        let rows = self.backend.read(Reach::of(scope), audit::heads(scope)).await;
         rows.and_then(audit::read_heads).map_err(|failure| failure.during("read the audit logs"))
     }
 
     async fn unsealed(&self, count: u32) -> Stored<Vec<LogHead>> {
-        let rows = self.backend.read(audit::unsealed(count)).await;
+        let rows = self.backend.read(Reach::Everybody, audit::unsealed(count)).await;
         rows.and_then(audit::read_heads).map_err(|failure| failure.during("look for entries to seal"))
     }
 
     async fn entries(&self, log: &LogOf, from: u64, count: u32) -> Stored<Vec<Logged>> {
-        let read = async { audit::read_entries(self.backend.read(audit::entries(log, from, count)?).await?) };
+        let read = async {
+            audit::read_entries(
+                self.backend.read(Reach::owned_by(log.as_ref()), audit::entries(log, from, count)?).await?,
+            )
+        };
         read.await.map_err(|failure: Failure| failure.during("read an audit log"))
     }
 
     async fn search(&self, log: &LogOf, filter: &LogFilter, count: u32) -> Stored<Vec<Logged>> {
-        let read = async { audit::read_entries(self.backend.read(audit::matching(log, filter, count)?).await?) };
+        let read = async {
+            audit::read_entries(
+                self.backend.read(Reach::owned_by(log.as_ref()), audit::matching(log, filter, count)?).await?,
+            )
+        };
         read.await.map_err(|failure: Failure| failure.during("search an audit log"))
     }
 
@@ -243,7 +271,7 @@ impl AuditStore for Store {
         let read = async {
             let mut found = Vec::with_capacity(places.len());
             for statement in audit::hashes(log, places)? {
-                for row in self.backend.read(statement).await? {
+                for row in self.backend.read(Reach::owned_by(log.as_ref()), statement).await? {
                     found.push(audit::read_hash(row)?);
                 }
             }
@@ -253,36 +281,40 @@ impl AuditStore for Store {
     }
 
     async fn checkpoints(&self, log: &LogOf) -> Stored<Vec<String>> {
-        let rows = self.backend.read(audit::checkpoints(log)).await;
+        let rows = self.backend.read(Reach::owned_by(log.as_ref()), audit::checkpoints(log)).await;
         let texts = rows.and_then(|rows| rows.into_iter().map(|mut row| row.text()).collect());
         texts.map_err(|failure| failure.during("read an audit log's checkpoints"))
     }
 
     async fn seal(&self, seal: &Seal) -> Stored<bool> {
-        transaction!(self, "seal an audit log", |work| audit::seal(&mut work, seal))
+        transaction!(self, Reach::owned_by(seal.log.as_ref()), "seal an audit log", |work| audit::seal(&mut work, seal))
     }
 }
 
 #[async_trait]
 impl EventStore for Store {
     async fn position(&self) -> Stored<Position> {
-        let rows = self.backend.read(events::position()).await;
+        let rows = self.backend.read_shared(events::position()).await;
         rows.and_then(events::counted).map_err(|failure| failure.during("read how far things have come"))
     }
 
     async fn changes_after(&self, scope: &Scope, change: u64, count: u32) -> Stored<Vec<Noted>> {
         let asked = async {
             // What is committed between the two readings waits for the next time, as one of them may not have it.
-            let until = events::counted(self.backend.read(events::position()).await?)?.change;
-            let documents = events::revised(self.backend.read(events::revisions(scope, change, count)?).await?)?;
-            let asked = events::asked(self.backend.read(events::interventions(scope, change, count)?).await?)?;
+            let until = events::counted(self.backend.read_shared(events::position()).await?)?.change;
+            let documents =
+                events::revised(self.backend.read(Reach::of(scope), events::revisions(scope, change, count)?).await?)?;
+            let asked = events::asked(
+                self.backend.read(Reach::of(scope), events::interventions(scope, change, count)?).await?,
+            )?;
             Ok(events::merged(documents, asked, until, count))
         };
         asked.await.map_err(|failure: Failure| failure.during("read changes"))
     }
 
     async fn decisions_after(&self, scope: &Scope, id: u64, count: u32) -> Stored<Vec<Decided>> {
-        let asked = async { events::decided(self.backend.read(events::decisions(scope, id, count)?).await?) };
+        let asked =
+            async { events::decided(self.backend.read(Reach::of(scope), events::decisions(scope, id, count)?).await?) };
         asked.await.map_err(|failure: Failure| failure.during("read decisions"))
     }
 }
@@ -290,49 +322,59 @@ impl EventStore for Store {
 #[async_trait]
 impl AnswerStore for Store {
     async fn take_turn(&self, asked: &Keyed, forgotten: Timestamp, given_up: Timestamp) -> Stored<Turn> {
-        transaction!(self, "take a request's turn", |work| answers::take(&mut work, asked, forgotten, given_up))
+        transaction!(self, Reach::owned_by(asked.tenant.as_ref()), "take a request's turn", |work| answers::take(
+            &mut work, asked, forgotten, given_up
+        ))
     }
 
     async fn end_turn(&self, asked: &Keyed, given: Option<&Given>) -> Stored<()> {
-        transaction!(self, "keep an answer", |work| answers::end(&mut work, asked, given))
+        transaction!(self, Reach::owned_by(asked.tenant.as_ref()), "keep an answer", |work| answers::end(
+            &mut work, asked, given
+        ))
     }
 
     async fn forget_answers(&self, before: Timestamp) -> Stored<u64> {
-        transaction!(self, "forget answers", |work| work.execute(answers::forgetting(before)))
+        transaction!(self, Reach::Everybody, "forget answers", |work| work.execute(answers::forgetting(before)))
     }
 }
 
 #[async_trait]
 impl TokenStore for Store {
     async fn create_token(&self, token: &TokenRecord) -> Stored<()> {
-        transaction!(self, "add a token", |work| tokens::create(&mut work, token))
+        transaction!(self, Reach::owned_by(token.tenant.as_ref()), "add a token", |work| tokens::create(
+            &mut work, token
+        ))
     }
 
     async fn create_first_token(&self, token: &TokenRecord) -> Stored<bool> {
         // Nearly always there is one, and no other writer need wait for that to be seen.
-        let rows = self.read("SELECT value FROM counters WHERE name = 'token'", Vec::new()).await;
+        let rows = self.read_shared("SELECT value FROM counters WHERE name = 'token'").await;
         let made = rows.and_then(|rows| only(rows)?.count()).map_err(|failure| failure.during("count the tokens"))?;
         if made > 0 {
             return Ok(false);
         }
-        transaction!(self, "add the first token", |work| tokens::create_first(&mut work, token))
+        transaction!(self, Reach::owned_by(token.tenant.as_ref()), "add the first token", |work| tokens::create_first(
+            &mut work, token
+        ))
     }
 
     async fn tokens_by_id(&self, id: &KeyId) -> Stored<Vec<TokenRecord>> {
-        let rows = self.backend.read(tokens::by_id(id)).await;
+        let rows = self.backend.read(Reach::Everybody, tokens::by_id(id)).await;
         rows.and_then(tokens::records).map_err(|failure| failure.during("look a token up"))
     }
 
     async fn tokens(&self, scope: &Scope, after: Option<&TokenRecord>, count: u32) -> Stored<Vec<TokenRecord>> {
-        let rows = self.backend.read(tokens::listed(scope, after, count)).await;
+        let rows = self.backend.read(Reach::of(scope), tokens::listed(scope, after, count)).await;
         rows.and_then(tokens::records).map_err(|failure| failure.during("list tokens"))
     }
 
     async fn revoke_token(&self, scope: &Scope, id: &KeyId, by: &Authorship) -> Stored<Option<TokenRecord>> {
-        transaction!(self, "end a token", |work| tokens::revoke(&mut work, scope, id, by))
+        transaction!(self, Reach::of(scope), "end a token", |work| tokens::revoke(&mut work, scope, id, by))
     }
 
     async fn touch_token(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Stored<()> {
-        transaction!(self, "note the use of a token", |work| work.execute(tokens::touch(tenant, id, at))).map(|_| ())
+        transaction!(self, Reach::owned_by(tenant), "note the use of a token", |work| work
+            .execute(tokens::touch(tenant, id, at)))
+        .map(|_| ())
     }
 }

@@ -18,6 +18,7 @@ mod chance;
 mod conformance;
 mod crash;
 mod damage;
+mod fence;
 mod gate;
 mod given;
 mod journal;

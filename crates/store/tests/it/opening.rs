@@ -70,10 +70,13 @@ async fn a_new_store_may_be_opened_by_many_at_once() {
 
 fn check_too_new(result: Result<std::sync::Arc<tenantry_store::Store>, StoreError>) {
     let error = result.unwrap_err();
-    assert!(matches!(error, StoreError::TooNew { found: 9001, known: 4 }), "{error:?}");
+    let StoreError::TooNew { found: 9001, known } = error else { panic!("{error:?}") };
+    assert!((5..9001).contains(&known), "{known}");
     assert_eq!(
         error.to_string(),
-        "the store is at schema version 9001, and this program knows versions up to 4; use a newer program"
+        format!(
+            "the store is at schema version 9001, and this program knows versions up to {known}; use a newer program"
+        )
     );
     assert_eq!(error.retry(), Retry::Never);
 }

@@ -16,10 +16,11 @@ use crate::again;
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
 bin=$1; dir=$2
-"$bin/initdb" -D "$dir/data" -U tenantry -A trust -E UTF8 --no-sync >"$dir/log" 2>&1 &&
+"$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --no-sync >"$dir/log" 2>&1 &&
 printf "unix_socket_directories = '%s'\nlisten_addresses = ''\nmax_connections = 200\n" "$dir" \
     >>"$dir/data/postgresql.conf" &&
 "$bin/pg_ctl" -D "$dir/data" -w -l "$dir/log" start >>"$dir/log" 2>&1 &&
+"$bin/createuser" -h "$dir" -U postgres tenantry >>"$dir/log" 2>&1 &&
 echo ready || { cat "$dir/log"; echo failed; }
 cat >/dev/null
 "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1
@@ -44,8 +45,12 @@ static CREATING: Mutex<()> = Mutex::const_new(());
 
 /// The address of a new, empty database; none where PostgreSQL is not installed.
 pub(crate) async fn database() -> Option<String> {
-    let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(|| start("shared")).as_ref()).await.unwrap()?;
-    Some(server.create().await)
+    Some(shared().await?.create().await)
+}
+
+/// The server that tests share; none where PostgreSQL is not installed.
+pub(crate) async fn shared() -> Option<&'static Server> {
+    tokio::task::spawn_blocking(|| SERVER.get_or_init(|| start("shared")).as_ref()).await.unwrap()
 }
 
 impl Server {
@@ -53,11 +58,19 @@ impl Server {
         let name = format!("t{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         // Two at once would find the template in use.
         let guard = CREATING.lock().await;
-        let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
-        connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE template0"))).await.unwrap();
+        let mut connection = PgConnection::connect(&self.admin_url("postgres")).await.unwrap();
+        connection
+            .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} OWNER tenantry TEMPLATE template0")))
+            .await
+            .unwrap();
         connection.close().await.unwrap();
         drop(guard);
         self.url(&name)
+    }
+
+    /// For one whom row-level security does not hold.
+    pub(crate) fn admin_url(&self, database: &str) -> String {
+        format!("postgres:///{database}?host={}&user=postgres", self.dir.display())
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
