@@ -89,9 +89,10 @@ impl Asked {
         Ok(WorkloadKey { tenant: self.tenant()?, workload })
     }
 
-    /// A number that is part of the path.
+    /// A number that is part of the path. Nothing is numbered beyond what the store can count to.
     pub(crate) fn number(&self, name: &str) -> Result<u64, Problem> {
-        self.part(name)?.parse().map_err(|_| Problem::not_found())
+        let number: i64 = self.part(name)?.parse().map_err(|_| Problem::not_found())?;
+        u64::try_from(number).map_err(|_| Problem::not_found())
     }
 
     pub(crate) fn text(&self, name: &str) -> Result<&str, Problem> {

@@ -31,7 +31,7 @@ use crate::upkeep::ANSWERS_KEPT;
 /// By which a request that is sent twice is known as one.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Longest key.
-const KEY_MAX: usize = 255;
+pub(crate) const KEY_MAX: usize = 255;
 /// A request that was never answered, because the server was killed, is given up after so long.
 const GIVEN_UP_AFTER: Span = Span::from_secs(120);
 

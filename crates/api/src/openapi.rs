@@ -13,6 +13,7 @@ use utoipa::openapi::{
     RefOr, Required, ResponseBuilder, Schema,
 };
 
+use crate::guard::KEY_MAX;
 use crate::operation::{Door, Operation, reference};
 use crate::problem::{PROBLEM_JSON, Problem, ProblemDocument};
 use crate::routes;
@@ -194,13 +195,14 @@ fn text() -> utoipa::openapi::Object {
 }
 
 /// What is said of the names in paths.
-const PATH_PARTS: [(&str, &str, &str); 7] = [
+const PATH_PARTS: [(&str, &str, &str); 8] = [
     ("tenant", "The tenant's id.", "acme"),
     ("workload", "The tenant's name for the workload.", "api"),
     ("tier", "The tier's name.", "gold"),
     ("region", "The region's name.", "eu-west-1"),
     ("revision", "The number of the revision.", "3"),
     ("decision", "The number of the decision.", "1042"),
+    ("entry", "The number of the entry in its log.", "41"),
     ("token", "The token's id.", "k3v9q0z7m2ab"),
 ];
 
@@ -208,7 +210,7 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
     let mut parameters = Vec::new();
     for (name, says, example) in PATH_PARTS {
         if operation.path.contains(&format!("{{{name}}}")) {
-            let is_number = matches!(name, "revision" | "decision");
+            let is_number = matches!(name, "revision" | "decision" | "entry");
             let number = || ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::Integer).minimum(Some(0));
             let schema = if is_number { number().build() } else { text() };
             let example = if is_number { example.parse::<u64>().map_or(json!(0), Value::from) } else { json!(example) };
@@ -227,7 +229,11 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
     }
     if operation.writes() {
         let says = "A request that is sent again with the same key within 24 hours is done once, and answered alike.";
-        parameters.push(optional("idempotency-key", says));
+        let mut key = text();
+        (key.min_length, key.max_length) = (Some(1), Some(KEY_MAX));
+        let mut parameter = optional("idempotency-key", says);
+        parameter.schema = Some(key.into());
+        parameters.push(parameter);
     }
     if operation.streams {
         parameters.push(optional("last-event-id", "The `id` of the last event that the client has."));

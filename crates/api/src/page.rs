@@ -48,8 +48,10 @@ pub(crate) fn place(cursor: Option<&str>) -> Result<Option<String>, Problem> {
 
 /// Reads a number where a page begins.
 pub(crate) fn number(cursor: Option<&str>) -> Result<Option<u64>, Problem> {
-    let bad = |_| Problem::new(MALFORMED, "`cursor` is none of ours; take `next` of the page before as it is");
-    place(cursor)?.map(|text| text.parse()).transpose().map_err(bad)
+    let bad = || Problem::new(MALFORMED, "`cursor` is none of ours; take `next` of the page before as it is");
+    // The store counts in signed numbers.
+    let number = |text: String| text.parse::<i64>().ok().and_then(|number| u64::try_from(number).ok()).ok_or_else(bad);
+    place(cursor)?.map(number).transpose()
 }
 
 /// A value with the named fields only; all of them unless told.

@@ -49,7 +49,7 @@ pub struct ProblemDocument {
     /// This occurrence, by the request it belongs to.
     pub instance: String,
     /// The code, such as `T101`; it never changes its meaning.
-    #[schema(pattern = "^T[0-9]{3}$")]
+    #[schema(pattern = "^T[0-9]{3,4}$")]
     pub code: String,
     /// The request, as the server's log names it.
     pub request_id: String,

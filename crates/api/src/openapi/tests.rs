@@ -37,6 +37,21 @@ fn every_operation_says_who_may_and_has_examples() {
 }
 
 #[test]
+fn every_part_of_a_path_is_described() {
+    for (path, item) in value()["paths"].as_object().unwrap() {
+        let named = path.split('{').skip(1).map(|rest| rest.split('}').next().unwrap());
+        for (name, (method, operation)) in
+            named.flat_map(|name| item.as_object().unwrap().iter().map(move |it| (name, it)))
+        {
+            let described = operation["parameters"].as_array().is_some_and(|all| {
+                all.iter().any(|one| one["in"] == "path" && one["name"] == name && one["required"] == true)
+            });
+            assert!(described, "{method} {path}: `{name}`");
+        }
+    }
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     fn references(value: &Value, found: &mut Vec<String>) {
         match value {

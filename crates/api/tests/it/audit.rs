@@ -30,7 +30,10 @@ async fn what_was_done_is_told_and_proved_to_who_may_know() {
     assert!(is_included(&inclusion, hash_of(proof["leaf"].as_str().unwrap().as_bytes()), checkpoint.root));
     // What came after the last checkpoint is not proved yet.
     server.token(Role::TenantViewer, "acme").await;
-    assert_eq!(server.get("/v1/tenants/acme/audit/3/proof", &admin).await.status.as_u16(), 404);
+    for beyond in ["3", "15725758136828583936", "-1"] {
+        let path = format!("/v1/tenants/acme/audit/{beyond}/proof");
+        assert_eq!(server.get(&path, &admin).await.status.as_u16(), 404, "{beyond}");
+    }
 
     // Another's log is not there, and who may not read has tried in vain, which is in the log.
     let foreign = server.get("/v1/tenants/globex/audit", &admin).await;

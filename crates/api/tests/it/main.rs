@@ -3,13 +3,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
 mod audit;
 mod bounds;
+mod clients;
 mod configuration;
+mod conformity;
 mod events;
 mod lists;
 mod matrix;
