@@ -1,5 +1,6 @@
 //! House checks: `cargo run -p xtask -- tidy`.
 
+mod evidence;
 mod layers;
 mod sizes;
 
@@ -28,8 +29,9 @@ fn tidy() -> Result<()> {
     let root = root()?;
     let mut findings = sizes::check(&root)?;
     findings.extend(layers::check(&root)?);
+    findings.extend(evidence::check(&root)?);
     if findings.is_empty() {
-        say("tidy: sizes, dependency direction and reach of pure crates are in order");
+        say("tidy: sizes, dependency direction, reach of pure crates and named evidence are in order");
         return Ok(());
     }
     for finding in &findings {
