@@ -17,6 +17,7 @@ use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::rate::Rates;
+use crate::seats::Seats;
 use crate::serve::{self, Limits, Listening};
 use crate::{openapi, routes, upkeep};
 
@@ -44,7 +45,10 @@ pub(crate) struct Inner {
     pub(crate) rates: Rates,
     pub(crate) feed: Feed,
     pub(crate) requests: Arc<Semaphore>,
+    /// Of whom they are.
+    pub(crate) under_way: Seats,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) following: Seats,
     pub(crate) ending: CancellationToken,
     pub(crate) document: String,
     /// All tenants as of a version of the configuration: a list is read far more often than it changes.
@@ -78,7 +82,9 @@ impl Service {
             clock,
             rates: Rates::new(&limits),
             feed: Feed::new(),
+            following: Seats::default(),
             requests: Arc::new(Semaphore::new(limits.requests)),
+            under_way: Seats::default(),
             streams: Arc::new(Semaphore::new(limits.streams)),
             ending: CancellationToken::new(),
             document: openapi::document(),

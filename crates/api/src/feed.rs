@@ -1,7 +1,5 @@
 //! Wakes those who follow events. One look at the store for all of them; each then reads what is in its own scope.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tenantry_engine::ports::events::Position;
@@ -15,47 +13,13 @@ const LOOKS_EVERY: Duration = Duration::from_millis(500);
 /// After a store that did not answer.
 const LOOKS_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// How many streams each caller follows.
-type Taken = Arc<Mutex<BTreeMap<String, usize>>>;
-
 /// How far things have come, as followers are told it.
 #[derive(Debug)]
-pub(crate) struct Feed(watch::Sender<Position>, Taken);
-
-/// A caller's place among those who follow, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    caller: String,
-    taken: Taken,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.caller) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                taken.remove(&self.caller);
-            }
-        }
-    }
-}
+pub(crate) struct Feed(watch::Sender<Position>);
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(Position::default()), Taken::default())
-    }
-
-    /// A place for a caller, who may have so many; none when they have them all.
-    pub(crate) fn seat(&self, caller: &str, each: usize) -> Option<Seat> {
-        let mut taken = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(caller.to_owned()).or_default();
-        if *count >= each {
-            return None;
-        }
-        *count += 1;
-        drop(taken);
-        Some(Seat { caller: caller.to_owned(), taken: Arc::clone(&self.1) })
+        Self(watch::Sender::new(Position::default()))
     }
 
     /// To wait for news with.

@@ -25,7 +25,8 @@ use crate::api::Api;
 use crate::asked::Asked;
 use crate::operation::{Door, Operation};
 use crate::outer::{Peer, RequestId};
-use crate::problem::{FORBIDDEN, IN_PROGRESS, KEY_REUSED, MALFORMED, Problem, TOO_LARGE, UNAUTHENTICATED};
+use crate::problem::{FORBIDDEN, IN_PROGRESS, KEY_REUSED, MALFORMED, Problem, TOO_LARGE, TOO_MANY, UNAUTHENTICATED};
+use crate::seats::Seat;
 use crate::upkeep::ANSWERS_KEPT;
 
 /// By which a request that is sent twice is known as one.
@@ -66,6 +67,7 @@ async fn answered(
         Door::Open => None,
         _ => Some(known(api, &headers, from).await?),
     };
+    let _seat = caller.as_ref().map(|caller| seat(api, caller)).transpose()?;
     let query = uri.query().unwrap_or_default().to_owned();
     if !query.is_empty() && !operation.takes_query {
         return Err(Problem::new(MALFORMED, "no parameters are taken here"));
@@ -136,6 +138,15 @@ async fn known(api: &Api, headers: &HeaderMap, from: Option<IpAddr>) -> Result<C
     let tenant = caller.owner().map(tenantry_domain::id::TenantId::as_str);
     api.rates.caller(&caller.principal().id, tenant)?;
     Ok(caller)
+}
+
+/// A place among the requests under way of a caller's tenant, so that slow ones of one tenant keep nobody else waiting.
+fn seat(api: &Api, caller: &Caller) -> Result<Seat, Problem> {
+    let whose = caller.owner().map_or_else(|| caller.principal().id.clone(), |tenant| format!("tenant {tenant}"));
+    let taken = api.under_way.take(&whose, api.limits.requests_each);
+    taken.ok_or_else(|| {
+        Problem::new(TOO_MANY, "you have as many requests under way as your share allows").again_after(1)
+    })
 }
 
 async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {

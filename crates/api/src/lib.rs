@@ -22,6 +22,7 @@ mod problem;
 mod rate;
 mod resources;
 mod routes;
+mod seats;
 mod selector;
 mod serve;
 mod tls;

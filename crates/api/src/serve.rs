@@ -35,6 +35,8 @@ pub struct Limits {
     pub connections: usize,
     /// Requests under way at a time; one more is turned away. 256 unless told.
     pub requests: usize,
+    /// Of these, how many may be one tenant's, or one caller's of the platform. 64 unless told.
+    pub requests_each: usize,
     /// Event streams at a time over all callers. 256 unless told.
     pub streams: usize,
     /// Event streams at a time of one caller. 8 unless told.
@@ -64,6 +66,7 @@ impl Default for Limits {
         Self {
             connections: 1024,
             requests: 256,
+            requests_each: 64,
             streams: 256,
             streams_each: 8,
             body_bytes: 1024 * 1024,

@@ -21,10 +21,10 @@ use utoipa::{IntoParams, ToSchema};
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::asked::Asked;
-use crate::feed::Seat;
 use crate::metrics::UnderWay;
 use crate::operation::{Door, Good, Operation, reference};
 use crate::problem::{MALFORMED, OVERLOADED, Problem, TOO_MANY};
+use crate::seats::Seat;
 use crate::wire::decision::Decision;
 use crate::wire::workload::Intervention;
 use crate::wire::{instant, owner};
@@ -147,7 +147,7 @@ async fn follow(asked: &Asked) -> Result<Answer, Problem> {
             Position { change: read.change.min(now.change), decision: read.decision.min(now.decision) }
         }
     };
-    let seat = api.feed.seat(&asked.principal(), api.limits.streams_each);
+    let seat = api.following.take(&asked.principal(), api.limits.streams_each);
     let seat = seat.ok_or_else(|| {
         Problem::new(TOO_MANY, "you follow as many event streams as one caller may; end one").again_after(5)
     })?;

@@ -159,6 +159,37 @@ async fn more_than_the_server_bears_is_turned_away() {
 }
 
 #[tokio::test]
+async fn slow_requests_of_one_tenant_keep_no_other_waiting() {
+    let server = Server::with(Limits { requests_each: 2, requests: 4, ..ample() }, None).await;
+    server.declare(&["tenant_config: { tenant: acme }\n", "tenant_config: { tenant: globex }\n"]).await;
+    let acme = server.token(Role::TenantEditor, "acme").await;
+    let head = format!(
+        "PUT /v1/tenants/acme/config HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {acme}\r\nContent-Length: 18\r\nExpect: 100-continue\r\n\r\n"
+    );
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let (connection, told) = raw(&server, &head).await;
+        assert!(told.starts_with("HTTP/1.1 100"), "{told}");
+        slow.push(connection);
+    }
+    let another = server.token(Role::TenantViewer, "acme").await;
+    let refused = server.get("/v1/tenants/acme", &another).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str(), refused.header("retry-after")), (429, "T806", "1"));
+    let globex = server.token(Role::TenantViewer, "globex").await;
+    assert_eq!(server.get("/v1/tenants/globex", &globex).await.status.as_u16(), 200);
+    assert_eq!(server.get("/v1/tenants", &server.admin().await).await.status.as_u16(), 200);
+    drop(slow);
+    // A place comes back when the server sees that the connection is gone.
+    for _ in 0..100 {
+        if server.get("/v1/tenants/acme", &another).await.status.as_u16() == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("its places never came back");
+}
+
+#[tokio::test]
 async fn what_is_under_way_is_answered_before_the_end() {
     let mut server = Server::start().await;
     let admin = server.admin().await;
