@@ -2,8 +2,8 @@
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CONTENT_TYPE, ETAG, LOCATION};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use tenantry_engine::ports::answers::Given;
 
@@ -71,6 +71,14 @@ impl Answer {
         self
     }
 
+    /// Nothing but its tag, where the caller has it already: `If-None-Match` of a reading (RFC 9110, 13.1.2).
+    pub(crate) fn unless_known(self, headers: &HeaderMap) -> Self {
+        let given = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let mut known = given.flat_map(|value| value.split(',')).map(|tag| tag.trim().trim_start_matches("W/"));
+        let Some(tag) = self.tag.clone().filter(|own| known.any(|tag| tag == "*" || tag == own)) else { return self };
+        Self { tag: Some(tag), ..Self::of(StatusCode::NOT_MODIFIED, self.media_type, Content::Whole(Vec::new())) }
+    }
+
     pub(crate) fn at(mut self, location: String) -> Self {
         self.location = Some(location);
         self
@@ -96,7 +104,9 @@ impl Answer {
         };
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        if self.status != StatusCode::NOT_MODIFIED {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        }
         let set = [(ETAG, self.tag), (LOCATION, self.location)];
         for (name, value) in set.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             if let Ok(value) = HeaderValue::try_from(value) {

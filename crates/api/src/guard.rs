@@ -93,7 +93,10 @@ async fn answered(
         judged: std::sync::Mutex::default(),
     };
     admit(operation, &mut asked).await?;
-    if operation.writes() { once(operation, &asked).await } else { (operation.does)(&asked).await }
+    if operation.writes() {
+        return once(operation, &asked).await;
+    }
+    Ok((operation.does)(&asked).await?.unless_known(&asked.headers))
 }
 
 /// Writes a refusal into the log of whose token it is: never into that of a tenant that was asked for, which may not be

@@ -169,6 +169,11 @@ fn described(operation: &Operation) -> utoipa::openapi::path::Operation {
         }
         builder = builder.response(good.status.as_str(), response.build());
     }
+    if operation.reads_tagged() {
+        let same = ResponseBuilder::new().description("It is as the caller has it.");
+        let same = same.header("x-request-id", header("The request, as the server's log names it."));
+        builder = builder.response("304", same.header("etag", header("The revision of the document.")).build());
+    }
     for status in bad(operation) {
         builder = builder.response(status.as_str(), Ref::from_response_name(problem_name(status)));
     }
@@ -226,6 +231,9 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
     if operation.conditional {
         parameters.push(optional("if-match", "Only where the document is at this revision, such as `\"3\"`."));
         parameters.push(optional("if-none-match", "`*`: only where the document is not there."));
+    }
+    if operation.reads_tagged() {
+        parameters.push(optional("if-none-match", "Not where the document is at this revision, such as `\"3\"`."));
     }
     if operation.writes() {
         let says = "A request that is sent again with the same key within 24 hours is done once, and answered alike.";

@@ -205,6 +205,11 @@ impl Operation {
         self.method != Method::GET
     }
 
+    /// Whether it reads something that has an entity tag.
+    pub(crate) fn reads_tagged(&self) -> bool {
+        !self.writes() && self.good.iter().any(|good| good.tagged)
+    }
+
     fn name<T: ToSchema>(&mut self) {
         self.schemas.push((T::name().into_owned(), T::schema()));
         T::schemas(&mut self.schemas);

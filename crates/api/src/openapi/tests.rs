@@ -23,7 +23,7 @@ fn every_operation_says_who_may_and_has_examples() {
             for (status, response) in operation["responses"].as_object().unwrap() {
                 let shared = response.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'));
                 let response = shared.map_or(response, |place| document.pointer(place).unwrap());
-                for (kind, content) in response["content"].as_object().unwrap() {
+                for (kind, content) in response["content"].as_object().into_iter().flatten() {
                     assert!(content.get("example").is_some(), "{place} {status} {kind} has no example");
                 }
             }

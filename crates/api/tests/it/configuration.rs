@@ -28,6 +28,12 @@ async fn a_document_is_read_back_with_its_revision_and_can_be_sent_again() {
     let again = server.ask(Method::PUT, "/v1/tenants/acme/config", &admin).json(&document["document"]);
     let again = Answered::of(again.send().await.unwrap()).await;
     assert_eq!((again.json()["did"].as_str(), again.header("etag")), (Some("unchanged"), "\"1\""), "{}", again.text);
+    for (tags, status) in [("\"1\"", 304), ("\"7\", W/\"1\"", 304), ("*", 304), ("\"2\"", 200), ("1", 200)] {
+        let known = server.ask(Method::GET, "/v1/tenants/acme/config", &admin).header("if-none-match", tags);
+        let known = Answered::of(known.send().await.unwrap()).await;
+        assert_eq!((known.status.as_u16(), known.header("etag")), (status, "\"1\""), "{tags}");
+        assert_eq!(known.text.is_empty(), status == 304, "{tags}");
+    }
     let yaml = server.ask(Method::GET, "/v1/tenants/acme/config", &admin).header("accept", "application/yaml");
     let yaml = Answered::of(yaml.send().await.unwrap()).await;
     assert!(yaml.text.starts_with("tenant_config:"), "{}", yaml.text);
