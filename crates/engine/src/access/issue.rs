@@ -89,7 +89,7 @@ impl TokensError {
 /// The use cases of tokens. The scope says whose may be touched; whether the asker may at all is the gate's to say.
 #[derive(Clone)]
 pub struct Tokens {
-    store: Arc<dyn AccessStore>,
+    pub(super) store: Arc<dyn AccessStore>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -143,6 +143,7 @@ impl Tokens {
     /// [`TokensError`].
     pub async fn create(&self, scope: &Scope, asked: Asked, by: &str, now: Timestamp) -> Result<Issued, TokensError> {
         Self::check(scope, &asked)?;
+        self.check_roles(&asked).await?;
         let issued = draw(asked, by, now)?;
         self.store.create_token(&issued.record).await?;
         Ok(issued)
@@ -185,7 +186,7 @@ impl Tokens {
     }
 }
 
-fn draw(asked: Asked, by: &str, now: Timestamp) -> Result<Issued, TokensError> {
+pub(super) fn draw(asked: Asked, by: &str, now: Timestamp) -> Result<Issued, TokensError> {
     let token = Presented::draw().map_err(TokensError::NoChance)?;
     let Asked { tenant, name, mut bindings, lives } = asked;
     bindings.sort();
@@ -201,6 +202,7 @@ fn draw(asked: Asked, by: &str, now: Timestamp) -> Result<Issued, TokensError> {
         expires_at: lives.map(|lives| now + lives),
         last_used_at: None,
         revoked_at: None,
+        glass: None,
     };
     Ok(Issued { record, token })
 }
