@@ -122,6 +122,12 @@ impl Gate {
         Ok(Self { store, rules, sets: Arc::default(), known: Arc::default() })
     }
 
+    /// The rules that it decides by.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules)
+    }
+
     /// Who presents this token. Asked of the store each time, so that a token which was ended opens nothing more.
     ///
     /// # Errors

@@ -55,6 +55,12 @@ pub enum TokensError {
         /// Which.
         id: KeyId,
     },
+    /// Who asks would be ended with it.
+    #[error("the token that you use was made by `{id}`, and would end with it; keep what it made, or use another")]
+    EndsOwn {
+        /// Which.
+        id: KeyId,
+    },
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     NoChance(#[source] getrandom::Error),
@@ -70,6 +76,7 @@ impl TokensError {
         match self {
             Self::Unfit { .. } => "T703",
             Self::NoToken { .. } => "T704",
+            Self::EndsOwn { .. } => "T713",
             Self::NoChance(_) => "T705",
             Self::Store(error) => error.code(),
         }
@@ -79,7 +86,7 @@ impl TokensError {
     #[must_use]
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::Unfit { .. } | Self::NoToken { .. } => Retry::Never,
+            Self::Unfit { .. } | Self::NoToken { .. } | Self::EndsOwn { .. } => Retry::Never,
             Self::NoChance(_) => Retry::Later,
             Self::Store(error) => error.retry(),
         }

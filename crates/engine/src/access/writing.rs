@@ -152,7 +152,13 @@ impl Writing {
     /// # Errors
     /// [`RulesError`] when the built-in policies are not valid, which tests rule out.
     pub fn new(store: Arc<dyn AccessStore>) -> Result<Self, RulesError> {
-        Ok(Self { store, rules: Arc::new(Rules::built_in()?) })
+        Ok(Self::over(store, Arc::new(Rules::built_in()?)))
+    }
+
+    /// Over a store, by rules that are there.
+    #[must_use]
+    pub fn over(store: Arc<dyn AccessStore>, rules: Arc<Rules>) -> Self {
+        Self { store, rules }
     }
 
     /// Writes policies or roles in place of those that are there; nothing where they are the same. `based_on` is the

@@ -1,6 +1,7 @@
 //! Who may do what, in tables; the traps of the engine; and what must hold whatever is asked.
 
 mod conditions;
+mod docs;
 mod matrix;
 mod own;
 mod table;
