@@ -2,17 +2,18 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tenantry_engine::access::{Gate, Tokens};
+use tenantry_engine::access::{Gate, Glass, Tokens, Writing};
 use tenantry_engine::audit::Audit;
 use tenantry_engine::ports::Clock;
 use tenantry_engine::ports::answers::AnswerStore;
 use tenantry_engine::ports::events::EventStore;
 use tenantry_engine::ports::store::audit::AuditStore;
-use tenantry_engine::ports::store::{ConfigStore, ControlStore, TokenStore};
+use tenantry_engine::ports::store::{ConfigStore, ControlStore, TokenStore, WrittenStore};
 use tenantry_engine::tenants::{Listed, Tenants};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::alarm::Alarms;
 use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -22,9 +23,12 @@ use crate::serve::{self, Limits, Listening};
 use crate::{openapi, routes, upkeep};
 
 /// All that the API needs of a store.
-pub trait ApiStore: ConfigStore + ControlStore + TokenStore + EventStore + AnswerStore + AuditStore {}
+pub trait ApiStore:
+    ConfigStore + ControlStore + TokenStore + WrittenStore + EventStore + AnswerStore + AuditStore
+{
+}
 
-impl<T: ConfigStore + ControlStore + TokenStore + EventStore + AnswerStore + AuditStore> ApiStore for T {}
+impl<T: ConfigStore + ControlStore + TokenStore + WrittenStore + EventStore + AnswerStore + AuditStore> ApiStore for T {}
 
 /// The API, to be served.
 pub struct Service(Api);
@@ -39,6 +43,9 @@ pub(crate) struct Inner {
     pub(crate) tokens: Tokens,
     pub(crate) audit: Audit,
     pub(crate) gate: Gate,
+    pub(crate) writing: Writing,
+    pub(crate) glass: Glass,
+    pub(crate) alarms: Alarms,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
@@ -78,6 +85,9 @@ impl Service {
             tenants: Tenants::new(store.clone()),
             tokens: Tokens::new(store.clone()),
             audit: Audit::new(store.clone(), String::new()),
+            writing: Writing::over(store.clone(), gate.rules()),
+            glass: Glass::new(store.clone(), limits.break_glass),
+            alarms: Alarms::default(),
             gate,
             clock,
             rates: Rates::new(&limits),

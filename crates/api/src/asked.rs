@@ -95,6 +95,15 @@ impl Asked {
         u64::try_from(number).map_err(|_| Problem::not_found())
     }
 
+    /// What the request names, as audit logs have it.
+    pub(crate) fn resource(&self) -> String {
+        match (self.workload(), self.tenant()) {
+            (Ok(workload), _) => format!("workload/{workload}"),
+            (_, Ok(tenant)) => format!("tenant/{tenant}"),
+            _ => "platform".to_owned(),
+        }
+    }
+
     pub(crate) fn text(&self, name: &str) -> Result<&str, Problem> {
         self.part(name)
     }
@@ -184,7 +193,8 @@ impl Asked {
     pub(crate) fn by(&self, reason: Option<&str>, usual: &str) -> Result<Authorship, Problem> {
         let reason = reason.filter(|reason| !reason.trim().is_empty()).unwrap_or(usual);
         reasonable(reason)?;
-        Ok(Authorship { author: self.principal(), at: self.now, reason: reason.to_owned() })
+        let reason = self.caller.as_ref().map_or_else(|| reason.to_owned(), |caller| under_glass(caller, reason));
+        Ok(Authorship { author: self.principal(), at: self.now, reason })
     }
 
     /// Who asks.
@@ -234,6 +244,14 @@ impl Asked {
         let dry_run = serde_urlencoded::from_str::<Vec<(String, String)>>(&self.query)
             .is_ok_and(|pairs| pairs.iter().any(|(name, value)| name == "dry_run" && value == "true"));
         Circumstances { dry_run, from: self.from, ..Circumstances::at(self.now) }
+    }
+}
+
+/// A reason, with that of the broken glass under which something is done.
+pub(crate) fn under_glass(caller: &Caller, reason: &str) -> String {
+    match caller.glass() {
+        None => reason.to_owned(),
+        Some(why) => format!("{reason} ({}: {why})", caller.principal().id),
     }
 }
 

@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 use crate::answer::Answer;
 use crate::api::Api;
-use crate::asked::Asked;
+use crate::asked::{Asked, under_glass};
 use crate::operation::{Door, Operation};
 use crate::outer::{Peer, RequestId};
 use crate::problem::{FORBIDDEN, IN_PROGRESS, KEY_REUSED, MALFORMED, Problem, TOO_LARGE, TOO_MANY, UNAUTHENTICATED};
@@ -93,6 +93,7 @@ async fn answered(
         judged: std::sync::Mutex::default(),
     };
     admit(operation, &mut asked).await?;
+    told(operation, &asked).await?;
     if operation.writes() {
         return once(operation, &asked).await;
     }
@@ -107,7 +108,8 @@ async fn noted(api: &Api, asked: &Asked, caller: &Caller, operation: &Operation,
         Some(Target::Tenant(tenant)) => format!("tenant/{tenant}"),
         Some(Target::Workload(key)) => format!("workload/{key}"),
     };
-    let by = Authorship { author: caller.principal().id.clone(), at: asked.now, reason: operation.id.to_owned() };
+    let reason = under_glass(caller, operation.id);
+    let by = Authorship { author: caller.principal().id.clone(), at: asked.now, reason };
     let deed = Deed {
         action: "access.refuse",
         outcome: Outcome::Refused,
@@ -117,6 +119,20 @@ async fn noted(api: &Api, asked: &Asked, caller: &Caller, operation: &Operation,
     if let Err(error) = api.store.note(&[deed]).await {
         warn!(%error, "a refusal was not written down");
     }
+}
+
+/// Writes down every request that is let through under broken glass, reading ones among them, before it is answered: what
+/// cannot be told is not done.
+async fn told(operation: &Operation, asked: &Asked) -> Result<(), Problem> {
+    let Some(caller) = asked.caller.as_ref().filter(|caller| caller.glass().is_some()) else { return Ok(()) };
+    let reason = under_glass(caller, operation.id);
+    let by = Authorship { author: caller.principal().id.clone(), at: asked.now, reason };
+    let deed = Deed {
+        action: "break-glass.use",
+        from: asked.from.map(|from| from.to_string()),
+        ..Deed::done(caller.owner().cloned(), &by, asked.resource())
+    };
+    Ok(asked.api.store.note(&[deed]).await?)
 }
 
 /// Who asks. Those who cannot say may not try without end.

@@ -7,6 +7,7 @@
 //! INVARIANT(no open door): no route without an operation, no operation without a door.
 //! INVARIANT(no oracle): what is not there and what the caller may not see are answered alike.
 
+mod alarm;
 mod answer;
 mod api;
 mod asked;

@@ -48,6 +48,8 @@ pub(crate) struct Metrics {
     streams: Gauge,
     verdicts: Family<Verdict, Counter>,
     decisions: Counter,
+    glass: Gauge,
+    glasses: Counter,
 }
 
 /// A thing under way, until it is dropped.
@@ -69,7 +71,11 @@ impl Drop for UnderWay {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let mut registry = Registry::with_prefix("tenantry_api");
+        let mut whole = Registry::with_prefix("tenantry");
+        let (glass, glasses) = (Gauge::default(), Counter::default());
+        whole.register("break_glass_active", "Broken glass that has not ended", glass.clone());
+        whole.register("break_glass", "Times that glass was broken, since the server started", glasses.clone());
+        let registry = whole.sub_registry_with_prefix("api");
         let requests = Family::default();
         let seconds: Family<Route, Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
         let (in_flight, connections, streams) = (Gauge::default(), Gauge::default(), Gauge::default());
@@ -81,7 +87,18 @@ impl Metrics {
         registry.register("event_streams", "Open event streams", streams.clone());
         registry.register("access_verdicts", "Verdicts at the door", verdicts.clone());
         registry.register("decisions_seen", "Scaling decisions that event streams were woken for", decisions.clone());
-        Self { registry, requests, seconds, in_flight, connections, streams, verdicts, decisions }
+        Self {
+            registry: whole,
+            requests,
+            seconds,
+            in_flight,
+            connections,
+            streams,
+            verdicts,
+            decisions,
+            glass,
+            glasses,
+        }
     }
 
     pub(crate) fn answered(&self, route: &'static str, method: &Method, status: StatusCode, took: Duration) {
@@ -109,6 +126,16 @@ impl Metrics {
 
     pub(crate) fn decided(&self, decisions: u64) {
         self.decisions.inc_by(decisions);
+    }
+
+    /// How much glass is broken now.
+    pub(crate) fn glass(&self, count: usize) {
+        self.glass.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn glass_broken(&self) {
+        self.glass.inc();
+        self.glasses.inc();
     }
 
     /// All of it as text.

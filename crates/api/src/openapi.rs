@@ -200,7 +200,7 @@ fn text() -> utoipa::openapi::Object {
 }
 
 /// What is said of the names in paths.
-const PATH_PARTS: [(&str, &str, &str); 8] = [
+const PATH_PARTS: [(&str, &str, &str); 9] = [
     ("tenant", "The tenant's id.", "acme"),
     ("workload", "The tenant's name for the workload.", "api"),
     ("tier", "The tier's name.", "gold"),
@@ -209,6 +209,7 @@ const PATH_PARTS: [(&str, &str, &str); 8] = [
     ("decision", "The number of the decision.", "1042"),
     ("entry", "The number of the entry in its log.", "41"),
     ("token", "The token's id.", "k3v9q0z7m2ab"),
+    ("glass", "The id of the token that broken glass gave.", "k3v9q0z7m2ab"),
 ];
 
 fn parameters(operation: &Operation) -> Vec<Parameter> {

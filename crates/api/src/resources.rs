@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod decisions;
 pub(crate) mod documents;
 pub(crate) mod events;
+pub(crate) mod glass;
 pub(crate) mod health;
 pub(crate) mod interventions;
 pub(crate) mod layers;
@@ -13,6 +14,7 @@ pub(crate) mod tenants;
 pub(crate) mod tokens;
 pub(crate) mod whoami;
 pub(crate) mod workloads;
+pub(crate) mod written;
 
 use tenantry_engine::access::Target;
 

@@ -25,6 +25,8 @@ pub(crate) fn operations() -> Vec<Operation> {
         resources::decisions::operations(),
         resources::interventions::operations(),
         resources::tokens::operations(),
+        resources::written::operations(),
+        resources::glass::operations(),
         resources::audit::operations(),
         resources::events::operations(),
     ]

@@ -15,6 +15,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tenantry_domain::unit::Span;
+use tenantry_engine::access::GLASS_MAX;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -59,6 +61,8 @@ pub struct Limits {
     pub strangers_rate: u32,
     /// Attempts at once with a token that is none, from one address, after a rest. 50 unless told.
     pub strangers_burst: u32,
+    /// How long glass may stay broken. 4 hours unless told.
+    pub break_glass: Span,
 }
 
 impl Default for Limits {
@@ -78,6 +82,7 @@ impl Default for Limits {
             burst: 200,
             strangers_rate: 5,
             strangers_burst: 50,
+            break_glass: GLASS_MAX,
         }
     }
 }

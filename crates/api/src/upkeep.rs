@@ -34,6 +34,7 @@ pub(crate) async fn keep(api: Api) {
         biased;
         () = api.ending.cancelled() => {}
         () = followed => {}
+        () = api.alarms.keep(&api) => {}
         () = tidied => {}
     }
 }

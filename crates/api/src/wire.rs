@@ -7,6 +7,7 @@ pub(crate) mod decision;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod workload;
+pub(crate) mod written;
 
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Milli;

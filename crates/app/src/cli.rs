@@ -5,7 +5,7 @@ use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::unit::Span;
 
-use crate::commands::{audit, backtest, can_i, config, demo, forecast, simulate, token, up};
+use crate::commands::{audit, backtest, break_glass, can_i, config, demo, forecast, policy, simulate, token, up};
 use crate::output::Format;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
@@ -132,6 +132,24 @@ in dollars where `budget.core_hour_usd` and `budget.gib_hour_usd` are declared."
     Token(token::Token),
     /// Say whether somebody may do something, and which policies say so
     CanI(can_i::CanI),
+    /// Write policies over the built-in ones, and test them
+    #[command(after_help = "Examples:
+  tenantry policy apply acme.cedar --tenant acme -m 'quiet nights'
+  tenantry policy test cases.yaml
+  tenantry policy rollback --tenant acme --to 3
+
+Policies are Cedar's, and narrow or widen what roles may do within the walls: a tenant's speak of that tenant and its roles
+only, the platform's of all.")]
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Declare roles: named sets of actions in a tenant
+    #[command(after_help = "Examples:
+  tenantry role apply roles.yaml --tenant acme
+  tenantry role list")]
+    #[command(subcommand)]
+    Role(policy::Role),
+    /// Take rights for a short while that one does not have otherwise, in plain sight of all
+    BreakGlass(break_glass::BreakGlass),
     /// Watch tenants and workloads live
     #[command(
         after_help = "Keys: up and down move, Enter opens, t adds up by tenant, s sorts by the next column, / filters,

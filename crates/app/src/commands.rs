@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod backtest;
+pub(crate) mod break_glass;
 pub(crate) mod can_i;
 pub(crate) mod config;
 pub(crate) mod demo;
@@ -10,6 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod forecast;
 mod get;
 mod intervene;
+pub(crate) mod policy;
 mod recommend;
 mod recorded;
 pub(crate) mod simulate;
@@ -51,6 +53,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Resume(command) => intervene::resume(&common, command).await,
         Command::Token(command) => token::run(&common, command).await,
         Command::CanI(command) => can_i::run(&common, command).await,
+        Command::Policy(command) => policy::run(&common, command).await,
+        Command::Role(command) => policy::run_role(&common, command).await,
+        Command::BreakGlass(command) => break_glass::run(&common, command).await,
         Command::Top(command) => top::run(&common, command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

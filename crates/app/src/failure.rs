@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tenantry_adapters::metrics::prometheus::SettingsError;
 use tenantry_adapters::metrics::replay::ReplayError;
 use tenantry_api::ServeError;
-use tenantry_engine::access::{AccessError, TokensError};
+use tenantry_engine::access::{AccessError, GlassError, TokensError, WritingError};
 use tenantry_engine::audit::AuditError;
 use tenantry_engine::ports::store::StoreError;
 use tenantry_engine::record::RecordError;
@@ -52,8 +52,12 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let undecided = || error.downcast_ref::<Undecided>().map(Undecided::code);
     let access = || error.downcast_ref::<AccessError>().map(AccessError::code);
     let tokens = || error.downcast_ref::<TokensError>().map(TokensError::code);
+    let writing = || error.downcast_ref::<WritingError>().map(WritingError::code);
+    let glass = || error.downcast_ref::<GlassError>().map(GlassError::code);
     tenants
         .or_else(undecided)
+        .or_else(writing)
+        .or_else(glass)
         .or_else(access)
         .or_else(tokens)
         .or_else(audit)

@@ -5,9 +5,13 @@
 //! is one or not; nothing is read about it either, so that time does not tell.
 
 mod gate;
+mod glass;
 mod issue;
 mod known;
+mod maker;
+mod sets;
 mod token;
+mod writing;
 
 use std::fmt;
 
@@ -16,12 +20,16 @@ use tenantry_domain::id::{TenantId, WorkloadKey};
 use thiserror::Error;
 
 pub use gate::{Admission, Caller, Explained, Gate};
+pub use glass::{Breaking, GLASS_MAX, Glass, GlassError};
 pub use issue::{Asked, Issued, Tokens, TokensError};
+pub use maker::{Ends, LIVES_USUALLY};
 pub use tenantry_policy::access::{
-    Action, ActionError, Binding, BindingError, Circumstances, Kind, Principal, Resource, Rewrite, Role, RoleError,
-    Rules, RulesError, Sizes, TenantFacts, Verdict,
+    Action, ActionError, Binding, BindingError, Circumstances, DeclaredError, DeclaredName, DeclaredRole,
+    DeclaredRoles, Kind, Listed, Principal, Resource, Rewrite, Role, RoleError, RoleName, RoleNameError, RuleSet,
+    Rules, RulesError, Shared, Sizes, TenantFacts, Verdict, Written, WrittenError,
 };
 pub use token::Presented;
+pub use writing::{Applied, Body, Writing, WritingError};
 
 use crate::ports::Retry;
 use crate::ports::store::StoreError;

@@ -92,7 +92,7 @@ fn main() {
         // One in ten asks about another's.
         let home = if dice.below(10) == 0 { dice.below(TENANTS) } else { number };
         let binding = Binding::new(role, role.is_of_tenant().then(|| id(home))).unwrap();
-        let principal = Principal { id: format!("token:{number}"), bindings: vec![binding] };
+        let principal = Principal { id: format!("token:{number}"), bindings: vec![binding], glass: false };
         let tenant = tenants[number].clone();
         let action = Action::ALL[dice.below(Action::ALL.len())];
         let resource = match action.kinds().last() {
@@ -126,7 +126,7 @@ fn main() {
     for round in 0..10_000 {
         let has = round % 2 == 0;
         let bindings = if has { vec![Binding::new(Role::TenantViewer, Some(id(0))).unwrap()] } else { Vec::new() };
-        let principal = Principal { id: "token:x".to_owned(), bindings };
+        let principal = Principal { id: "token:x".to_owned(), bindings, glass: false };
         let begun = Instant::now();
         let verdict = rules.decide(set, &principal, Action::ReadConfig, &resource, &circumstances);
         times.push(begun.elapsed());

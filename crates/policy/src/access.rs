@@ -5,16 +5,19 @@
 
 mod action;
 mod decide;
+mod declared;
 mod principal;
 mod resource;
 mod rules;
 mod slice;
 mod verdict;
+mod zones;
 
 pub use action::{Action, ActionError, Kind};
+pub use declared::{DeclaredError, DeclaredName, DeclaredRole, DeclaredRoles, ROLES_MAX, RoleName, RoleNameError};
 pub use principal::{Binding, BindingError, Principal, Role, RoleError};
 pub use resource::{Circumstances, Resource, Rewrite, Sizes, TenantFacts};
-pub use rules::{OwnError, RuleSet, Rules, RulesError};
+pub use rules::{Listed, POLICIES_MAX, POLICY_BYTES_MAX, RuleSet, Rules, RulesError, Shared, Written, WrittenError};
 pub use verdict::Verdict;
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::fence::Reach;
 use crate::statement::{Row, Statement, Value, signed};
 use crate::store::only;
-use crate::tokens;
+use crate::{tokens, written};
 
 /// Counts changes, and gives the first of them its number. First in each transaction that changes what the count stands
 /// for: it makes such transactions wait for one another, so that what they read then holds until they commit, and so
@@ -67,6 +67,7 @@ pub(crate) async fn revise(work: &mut Work, changes: &[Change], by: &Authorship)
         if let (DocumentKey::Tenant(tenant), None) = (&revision.key, &revision.body) {
             // Who is declared under the same name later is somebody else.
             deeds.extend(tokens::end_all(work, tenant, by).await?);
+            deeds.extend(written::end_all(work, tenant, by).await?);
         }
     }
     audit::append(work, &deeds).await?;

@@ -26,6 +26,7 @@ mod place;
 mod statement;
 mod store;
 mod tokens;
+mod written;
 
 pub use backend::Settings;
 pub use open::{open, open_with};

@@ -10,7 +10,8 @@ use tenantry_engine::ports::events::{Decided, EventStore, Noted, Position};
 use tenantry_engine::ports::store::audit::{AuditStore, Deed, LogFilter, LogHead, LogOf, Logged, Seal};
 use tenantry_engine::ports::store::{
     Authorship, Change, ConfigStore, ControlStore, DecisionFilter, DecisionRecord, DocumentKey, Intervention, Kept,
-    KeyId, Retention, Revision, Stored, TokenRecord, TokenStore,
+    KeyId, Retention, Revision, Stored, TokenRecord, TokenStore, Versions, WrittenChange, WrittenKey, WrittenRevision,
+    WrittenStore, Wrote,
 };
 use tenantry_engine::scope::Scope;
 
@@ -19,7 +20,7 @@ use crate::failure::Failure;
 use crate::fence::Reach;
 use crate::place::Place;
 use crate::statement::{Row, Statement};
-use crate::{answers, audit, control, decisions, documents, events, tokens};
+use crate::{answers, audit, control, decisions, documents, events, tokens, written};
 
 /// A SQLite file or a PostgreSQL database that is open. Made by [`open`](crate::open).
 #[derive(Debug)]
@@ -341,9 +342,9 @@ impl AnswerStore for Store {
 #[async_trait]
 impl TokenStore for Store {
     async fn create_token(&self, token: &TokenRecord) -> Stored<()> {
-        transaction!(self, Reach::owned_by(token.tenant.as_ref()), "add a token", |work| tokens::create(
-            &mut work, token
-        ))
+        // Broken glass is told in the platform's log, too.
+        let owner = token.tenant.as_ref().filter(|_| token.glass.is_none());
+        transaction!(self, Reach::owned_by(owner), "add a token", |work| tokens::create(&mut work, token))
     }
 
     async fn create_first_token(&self, token: &TokenRecord) -> Stored<bool> {
@@ -369,12 +370,79 @@ impl TokenStore for Store {
     }
 
     async fn revoke_token(&self, scope: &Scope, id: &KeyId, by: &Authorship) -> Stored<Option<TokenRecord>> {
-        transaction!(self, Reach::of(scope), "end a token", |work| tokens::revoke(&mut work, scope, id, by))
+        // Broken glass is told in the platform's log, too.
+        let glass = self.tokens_of_glass(scope, by.at).await?.iter().any(|record| record.id == *id);
+        let reach = if glass { Reach::Everybody } else { Reach::of(scope) };
+        transaction!(self, reach, "end a token", |work| tokens::revoke(&mut work, scope, id, by))
+    }
+
+    async fn tokens_of_glass(&self, scope: &Scope, now: Timestamp) -> Stored<Vec<TokenRecord>> {
+        let rows = self.backend.read(Reach::of(scope), tokens::of_glass(scope, now)).await;
+        rows.and_then(tokens::records).map_err(|failure| failure.during("list broken glass"))
+    }
+
+    async fn tokens_made_by(&self, scope: &Scope, makers: &[String]) -> Stored<Vec<TokenRecord>> {
+        if makers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.backend.read(Reach::of(scope), tokens::made_by(makers)).await;
+        let mut found = rows.and_then(tokens::records).map_err(|failure| failure.during("list what a token made"))?;
+        found.retain(|record| scope.only().is_none_or(|only| record.tenant.as_ref() == Some(only)));
+        Ok(found)
     }
 
     async fn touch_token(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Stored<()> {
         transaction!(self, Reach::owned_by(tenant), "note the use of a token", |work| work
             .execute(tokens::touch(tenant, id, at)))
         .map(|_| ())
+    }
+}
+
+#[async_trait]
+impl WrittenStore for Store {
+    async fn write(&self, change: &WrittenChange, by: &Authorship) -> Stored<Wrote> {
+        let reach = Reach::owned_by(change.key.tenant.as_ref());
+        transaction!(self, reach, "write policies or roles", |work| written::write(&mut work, change, by))
+    }
+
+    async fn written_history(
+        &self,
+        scope: &Scope,
+        key: &WrittenKey,
+        before: Option<u64>,
+        count: u32,
+    ) -> Stored<Vec<WrittenRevision>> {
+        if !key.is_in(scope) {
+            return Ok(Vec::new());
+        }
+        let rows = self.backend.read(Reach::of(scope), written::of_one(key, before, count)).await;
+        rows.and_then(written::revisions).map_err(|failure| failure.during("read the history of policies or roles"))
+    }
+
+    async fn all_written(&self, scope: &Scope) -> Stored<Vec<WrittenRevision>> {
+        let rows = self.backend.read(Reach::of(scope), written::all(scope)).await;
+        rows.and_then(written::revisions).map_err(|failure| failure.during("list policies and roles"))
+    }
+
+    async fn written_about(&self, tenant: Option<&TenantId>) -> Stored<Vec<WrittenRevision>> {
+        let rows = self.backend.read(Reach::owned_by(tenant), written::about(tenant)).await;
+        rows.and_then(written::revisions).map_err(|failure| failure.during("read policies and roles"))
+    }
+
+    async fn written_numbers(&self, tenant: Option<&TenantId>) -> Stored<Vec<(WrittenKey, u64)>> {
+        let rows = self.backend.read(Reach::owned_by(tenant), written::numbers(tenant)).await;
+        rows.and_then(written::read_numbers).map_err(|failure| failure.during("look for new policies and roles"))
+    }
+
+    async fn holders(&self, tenant: Option<&TenantId>, roles: &[&str], now: Timestamp) -> Stored<Vec<TokenRecord>> {
+        let wanted = written::wanted(roles);
+        let rows = self.backend.read(Reach::Everybody, written::holders(&wanted, now)).await;
+        let records = rows.and_then(tokens::records).map_err(|failure| failure.during("look for who holds a role"))?;
+        Ok(written::holding(records, tenant, roles))
+    }
+
+    async fn versions(&self) -> Stored<Versions> {
+        let rows = self.backend.read_shared(written::versions()).await;
+        rows.and_then(written::read_versions).map_err(|failure| failure.during("look for changes"))
     }
 }

@@ -11,7 +11,8 @@ use crate::backend::Work;
 use crate::failure::Failure;
 use crate::statement::{Row, Statement, Value};
 
-const COLUMNS: &str = "tenant, id, name, bindings, hash, created_by, created_at, expires_at, last_used_at, revoked_at";
+pub(crate) const COLUMNS: &str =
+    "tenant, id, name, bindings, hash, created_by, created_at, expires_at, last_used_at, revoked_at, glass";
 
 /// Whose a row is; the platform's own have an empty name, which no tenant has.
 fn owner(tenant: Option<&TenantId>) -> &str {
@@ -37,7 +38,7 @@ async fn insert(work: &mut Work, token: &TokenRecord) -> Result<(), Failure> {
     let bindings = serde_json::to_string(&token.bindings).map_err(|error| Failure::Refused(error.to_string()))?;
     let maybe = |at: Option<Timestamp>| Value::MaybeInt(at.map(Timestamp::as_millis));
     let sql = format!(
-        "INSERT INTO tokens ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
+        "INSERT INTO tokens ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"
     );
     let values = vec![
         Value::Text(owner(token.tenant.as_ref())),
@@ -50,17 +51,25 @@ async fn insert(work: &mut Work, token: &TokenRecord) -> Result<(), Failure> {
         maybe(token.expires_at),
         maybe(token.last_used_at),
         maybe(token.revoked_at),
+        Value::MaybeText(token.glass.as_deref()),
     ];
     if work.execute(Statement::new(sql, values)).await? == 0 {
         return Err(Failure::Refused(format!("there is a token `{}` already; draw another", token.id)));
     }
-    let by = Authorship { author: token.created_by.clone(), at: token.created_at, reason: token.name.clone() };
-    let made = Deed {
-        action: "token.create",
-        after: Some(tenantry_audit::digest(bindings.as_bytes())),
-        ..Deed::done(token.tenant.clone(), &by, format!("token/{}", token.id))
-    };
-    audit::append(work, &[made]).await
+    let reason = token.glass.as_ref().unwrap_or(&token.name).clone();
+    let by = Authorship { author: token.created_by.clone(), at: token.created_at, reason };
+    let action = if token.glass.is_some() { "break-glass.begin" } else { "token.create" };
+    let after = Some(tenantry_audit::digest(bindings.as_bytes()));
+    audit::append(work, &deeds(token, action, after, &by)).await
+}
+
+/// What the audit logs are told of a token: its owner's, and of broken glass the platform's as well.
+fn deeds(token: &TokenRecord, action: &'static str, after: Option<String>, by: &Authorship) -> Vec<Deed> {
+    let own = Deed { action, after, ..Deed::done(token.tenant.clone(), by, format!("token/{}", token.id)) };
+    let also = token.tenant.as_ref().filter(|_| token.glass.is_some());
+    let shared =
+        also.map(|tenant| Deed { log: None, resource: format!("tenant/{tenant}/{}", own.resource), ..own.clone() });
+    shared.into_iter().chain([own]).collect()
 }
 
 pub(crate) fn by_id(id: &KeyId) -> Statement<'_> {
@@ -115,6 +124,7 @@ fn record(mut row: Row) -> Result<TokenRecord, Failure> {
         expires_at: maybe(row.maybe_int()?),
         last_used_at: maybe(row.maybe_int()?),
         revoked_at: maybe(row.maybe_int()?),
+        glass: row.maybe_text()?,
     })
 }
 
@@ -136,10 +146,29 @@ pub(crate) async fn revoke(
         work.fetch(Statement::new(format!("SELECT {COLUMNS} FROM tokens WHERE id = $1 {filter}"), place)).await?;
     let found = records(rows)?.into_iter().next();
     if let Some(token) = found.as_ref().filter(|_| ended) {
-        let deed = Deed::done(token.tenant.clone(), by, format!("token/{id}"));
-        audit::append(work, &[Deed { action: "token.revoke", ..deed }]).await?;
+        let action = if token.glass.is_some() { "break-glass.end" } else { "token.revoke" };
+        audit::append(work, &deeds(token, action, None, by)).await?;
     }
     Ok(found)
+}
+
+/// Tokens that are live and were made so by broken glass, newest first.
+pub(crate) fn of_glass(scope: &Scope, now: Timestamp) -> Statement<'_> {
+    let mut values = vec![Value::Int(now.as_millis())];
+    values.extend(scope.only().map(|tenant| Value::Text(tenant.as_str())));
+    let filter = if scope.only().is_some() { "AND tenant = $2" } else { "" };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM tokens WHERE glass IS NOT NULL AND revoked_at IS NULL AND expires_at > $1 {filter} \
+         ORDER BY created_at DESC, id DESC"
+    );
+    Statement::new(sql, values)
+}
+
+/// Tokens that were made by one of some makers, ended ones included.
+pub(crate) fn made_by(makers: &[String]) -> Statement<'_> {
+    let listed: Vec<String> = (1..=makers.len()).map(|number| format!("${number}")).collect();
+    let sql = format!("SELECT {COLUMNS} FROM tokens WHERE created_by IN ({}) ORDER BY tenant, id", listed.join(", "));
+    Statement::new(sql, makers.iter().map(|maker| Value::Text(maker)).collect())
 }
 
 /// Ends all tokens of a tenant; what the audit log is told of it.

@@ -60,12 +60,12 @@ pub(crate) struct Comparing {
 pub(crate) struct RollingBack {
     /// To which revision.
     #[param(minimum = 1, example = 1)]
-    to: u64,
+    pub(crate) to: u64,
     /// Say what would be done, and do nothing.
     #[serde(default)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Why, for those who look later.
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 pub(crate) fn document_example() -> Value {

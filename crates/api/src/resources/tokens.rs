@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Span;
-use tenantry_engine::access::{Action, Asked as Wanted, Binding, Role, Target, Tokens, TokensError};
+use tenantry_engine::access::{
+    Action, Asked as Wanted, Binding, Caller, Ends, RoleName, RoleNameError, Target, Tokens, TokensError,
+};
 use tenantry_engine::ports::store::{KeyId, SecretHash, TokenRecord};
 use utoipa::{IntoParams, ToSchema};
 
@@ -27,6 +29,14 @@ struct Trying {
     dry_run: bool,
 }
 
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Revoking {
+    /// Leave what the token made, and what that made, as it is.
+    #[serde(default)]
+    keep_made: bool,
+}
+
 /// A token to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +50,8 @@ struct NewToken {
     /// What it may be used as.
     #[schema(min_items = 1, max_items = 32)]
     roles: Vec<RoleHeld>,
-    /// How long it lives, such as `90d`; until it is revoked unless told.
+    /// How long it lives, such as `30d`, or `never`. Unless told 90 days, or until the token that makes it ends; it never
+    /// outlives that one.
     #[serde(default)]
     expires_in: Option<String>,
 }
@@ -49,7 +60,8 @@ fn example() -> Value {
     json!({
         "id": "k3v9q0z7m2ab", "tenant": "acme", "name": "ci", "roles": [{ "role": "tenant-editor", "tenant": "acme" }],
         "created_by": "token:9f3m0q2x8c1d", "created_at": "2026-03-01T09:30:00Z",
-        "expires_at": "2026-05-30T09:30:00Z", "last_used_at": null, "revoked_at": null
+        "expires_at": "2026-05-30T09:30:00Z", "last_used_at": null, "revoked_at": null,
+        "break_glass": null
     })
 }
 
@@ -88,9 +100,14 @@ pub(crate) fn operations() -> Vec<Operation> {
             Door::Anywhere(Action::RevokeToken),
             |asked| Box::pin(revoke(asked)),
         )
-        .says(TAG, "Revoke an API token", "From the next request on it opens nothing.")
+        .says(
+            TAG,
+            "Revoke an API token",
+            "From the next request on it opens nothing, and neither does what it made, unless told.",
+        )
+        .query::<Revoking>()
         .gives::<Token>(StatusCode::OK, "The token.", example())
-        .refuses(&[404]),
+        .refuses(&[404, 409]),
     ]
 }
 
@@ -103,6 +120,9 @@ impl From<TokensError> for Problem {
                 Self::coded(StatusCode::UNPROCESSABLE_ENTITY, code, title, error.to_string())
             }
             TokensError::NoToken { .. } => Self::not_found(),
+            TokensError::EndsOwn { .. } => {
+                Self::coded(StatusCode::CONFLICT, code, "it would end you", error.to_string())
+            }
             TokensError::NoChance(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "no token was made");
                 Self::new(INTERNAL, "no token was made; the server's log says more")
@@ -159,33 +179,39 @@ fn record(place: &str) -> Result<TokenRecord, Problem> {
             expires_at: None,
             last_used_at: None,
             revoked_at: None,
+            glass: None,
         })
     };
     read().ok_or_else(|| Problem::new(MALFORMED, "`cursor` is none of ours; take `next` of the page before as it is"))
 }
 
-fn wanted(new: NewToken) -> Result<Wanted, Problem> {
+fn wanted(new: NewToken) -> Result<(Wanted, Ends), Problem> {
     let NewToken { name, tenant, roles, expires_in } = new;
     let bad = |error: String| Problem::new(MALFORMED, error);
     let id = |tenant: Option<String>| tenant.map(TenantId::new).transpose().map_err(|error| bad(error.to_string()));
     let held = |held: RoleHeld| {
-        let known = Role::ALL.into_iter().find(|role| role.as_str() == held.role);
-        let names =
-            || format!("there is no role `{}`; there are {}", held.role, Role::ALL.map(Role::as_str).join(", "));
-        let role = known.ok_or_else(|| bad(names()))?;
+        let role: RoleName = held.role.parse().map_err(|error: RoleNameError| bad(error.to_string()))?;
         Binding::new(role, id(held.tenant)?).map_err(|error| bad(error.to_string()))
     };
     let bindings = roles.into_iter().map(held).collect::<Result<_, _>>()?;
     let span = |text: String| text.parse::<Span>().map_err(|error| bad(format!("`expires_in`: {error}")));
-    Ok(Wanted { tenant: id(tenant)?, name, bindings, lives: expires_in.map(span).transpose()? })
+    let ends = match expires_in {
+        None => Ends::Usually,
+        Some(text) if text == "never" => Ends::Never,
+        Some(text) => Ends::After(span(text)?),
+    };
+    Ok((Wanted { tenant: id(tenant)?, name, bindings, lives: None }, ends))
 }
 
 async fn create(asked: &Asked) -> Result<Answer, Problem> {
     let Trying { dry_run } = asked.query()?;
-    let wanted = wanted(asked.json()?)?;
+    let (wanted, ends) = wanted(asked.json()?)?;
+    let maker = asked.caller.as_ref().ok_or_else(Problem::not_found)?;
+    let wanted = Tokens::within(wanted, ends, maker, asked.now)?;
     let (scope, by) = (asked.scope()?, asked.principal());
     if dry_run {
         Tokens::check(scope, &wanted)?;
+        asked.api.tokens.check_roles(&wanted).await?;
         let Wanted { tenant, name, bindings, lives } = wanted;
         let token = Token {
             id: String::new(),
@@ -197,6 +223,7 @@ async fn create(asked: &Asked) -> Result<Answer, Problem> {
             expires_at: lives.map(|lives| crate::wire::instant(asked.now + lives)),
             last_used_at: None,
             revoked_at: None,
+            break_glass: None,
         };
         return Answer::ok(&IssuedToken { token, secret: None, dry_run });
     }
@@ -209,11 +236,21 @@ async fn create(asked: &Asked) -> Result<Answer, Problem> {
 }
 
 async fn revoke(asked: &Asked) -> Result<Answer, Problem> {
+    let Revoking { keep_made } = asked.query()?;
     let id = KeyId::new(asked.text("token")?).map_err(|_| Problem::not_found())?;
     let by = asked.by(None, "ended through the API")?;
+    let (tokens, own) = (&asked.api.tokens, asked.caller.as_ref().map(Caller::token));
     for scope in asked.scopes() {
-        match asked.api.tokens.revoke(scope, &id, &by).await {
-            Ok(record) => return Answer::ok(&Token::from(&record)),
+        if !keep_made && tokens.made_by(scope, &id, asked.now).await?.iter().any(|made| Some(&made.id) == own) {
+            return Err(TokensError::EndsOwn { id }.into());
+        }
+        match tokens.revoke(scope, &id, &by).await {
+            Ok(record) => {
+                if !keep_made {
+                    tokens.end_made_by(scope, &id, &by).await?;
+                }
+                return Answer::ok(&Token::from(&record));
+            }
             Err(TokensError::NoToken { .. }) => {}
             Err(error) => return Err(error.into()),
         }

@@ -12,8 +12,8 @@ use super::{instant, page};
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoleHeld {
     /// `platform-admin`, `operator` or `auditor` on the whole platform; `tenant-admin`, `tenant-editor` or
-    /// `tenant-viewer` in a tenant.
-    #[schema(pattern = "^(platform-admin|operator|auditor|tenant-admin|tenant-editor|tenant-viewer)$")]
+    /// `tenant-viewer` in a tenant, or a role that is declared there or for all tenants.
+    #[schema(max_length = 63)]
     pub(crate) role: String,
     /// The tenant, for a role in one.
     #[serde(default)]
@@ -64,6 +64,8 @@ pub(crate) struct Token {
     /// When it was revoked.
     #[schema(format = DateTime)]
     pub(crate) revoked_at: Option<String>,
+    /// Why glass was broken, for a token that was made so.
+    pub(crate) break_glass: Option<String>,
 }
 
 page!(
@@ -84,6 +86,7 @@ impl From<&TokenRecord> for Token {
             expires_at,
             last_used_at,
             revoked_at,
+            glass,
         } = record;
         Self {
             id: id.to_string(),
@@ -95,6 +98,7 @@ impl From<&TokenRecord> for Token {
             expires_at: expires_at.map(instant),
             last_used_at: last_used_at.map(instant),
             revoked_at: revoked_at.map(instant),
+            break_glass: glass.clone(),
         }
     }
 }

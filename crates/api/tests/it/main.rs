@@ -20,3 +20,4 @@ mod server;
 mod tls;
 mod tokens;
 mod workloads;
+mod written;

@@ -25,6 +25,15 @@ const HEAD: &str = "\
 # expired token and no token at all. Writes are dry runs where there are any.
 ";
 
+/// The widest that a tenant can write.
+const HOSTILE: &str =
+    r#"@id("all") permit (principal in Role::"globex/tenant-viewer", action, resource in Tenant::"globex");"#;
+
+/// What a tenant may write and changes no verdict of the table.
+fn policy(tenant: &str) -> String {
+    format!(r#"@id("never") forbid (principal in Role::"{tenant}/nobody", action, resource in Tenant::"{tenant}");"#)
+}
+
 struct World {
     server: Server,
     decisions: BTreeMap<&'static str, u64>,
@@ -54,6 +63,12 @@ async fn world() -> World {
     for name in [OWN, OTHER] {
         decisions.insert(name, server.looked_at(&workload(name, "api"), None).await);
     }
+    // What tenants let in is their own, however much: the last lets everybody in to whom it may speak.
+    for name in [OWN, SUSPENDED] {
+        server.write(Some(name), &policy(name)).await;
+    }
+    server.write(Some(OTHER), HOSTILE).await;
+    server.write(None, r#"@id("nights") forbid (principal, action == Action::"removeTenant", resource) when { context has from && context.from.isMulticast() };"#).await;
     server.seal().await;
     World { server, decisions }
 }
@@ -97,6 +112,9 @@ impl World {
         if path.contains("{token}") {
             let made = self.server.token(Role::TenantViewer, OWN).await;
             path = path.replace("{token}", made.split('_').nth(1).unwrap());
+        }
+        if path.contains("{glass}") {
+            path = path.replace("{glass}", &self.server.break_glass(OWN).await);
         }
         let parameters = operation.described["parameters"].as_array();
         let has = |name: &str| parameters.into_iter().flatten().any(|parameter| parameter["name"] == name);
@@ -142,6 +160,9 @@ fn about(example: &Value, tenant: &str, path: &str) -> Value {
             }
             return serde_json::json!({ root: body });
         }
+    }
+    if path == "/v1/tenants/{tenant}/policies" {
+        return serde_json::json!({ "text": policy(tenant) });
     }
     if example.to_string().contains("tenant_config") {
         // What it is, with a little more room: within what an editor may change.
@@ -197,7 +218,8 @@ impl World {
         let token = self.server.token(role, OWN).await;
         let own = self.ask(operation, OWN, Some(&token)).await;
         documented(operation, &own);
-        let names_tenant = operation.path.contains("{tenant}") || matches!(operation.id, "apply" | "createToken");
+        let names_tenant =
+            operation.path.contains("{tenant}") || matches!(operation.id, "apply" | "createToken" | "breakGlass");
         if !names_tenant {
             return own.status.as_u16().to_string();
         }

@@ -13,7 +13,7 @@ use tenantry_domain::plan::{Generation, Outcome};
 use tenantry_domain::snapshot::{Memory, Snapshot};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Replicas, Span};
-use tenantry_engine::access::{Asked, Binding, Gate, Role, Tokens};
+use tenantry_engine::access::{Asked, Binding, Body, Breaking, GLASS_MAX, Gate, Glass, Role, Tokens, Writing};
 use tenantry_engine::audit::Audit;
 use tenantry_engine::ports::Clock;
 use tenantry_engine::ports::store::{Authorship, ControlStore as _, Kept, Owner};
@@ -127,6 +127,24 @@ impl Server {
             judged: Default::default(),
         };
         Tenants::new(self.store.clone()).apply(&files, &how).await.unwrap();
+    }
+
+    /// Writes policies and roles as the command line does.
+    pub(crate) async fn write(&self, tenant: Option<&str>, policies: &str) {
+        let writing = Writing::new(self.store.clone()).unwrap();
+        let by = Authorship { author: "ada".to_owned(), at: NOW, reason: "first".to_owned() };
+        let tenant = tenant.map(id);
+        let roles = r#"{"roles":{"watcher":{"actions":["readStatus"]}}}"#;
+        for body in [Body::Policies(policies.to_owned()), Body::Roles(serde_json::from_str(roles).unwrap())] {
+            writing.apply(&Scope::platform(), tenant.as_ref(), &body, &by, (None, false)).await.unwrap();
+        }
+    }
+
+    /// Breaks glass, and returns its id.
+    pub(crate) async fn break_glass(&self, tenant: &str) -> String {
+        let glass = Glass::new(self.store.clone(), GLASS_MAX);
+        let breaking = Breaking { tenant: Some(id(tenant)), reason: "test".to_owned(), lives: Span::from_secs(60) };
+        glass.begin(breaking, "ada", self.clock.now()).await.unwrap().token.id().to_string()
     }
 
     /// Seals the audit logs, as the server does every second.

@@ -27,8 +27,9 @@ use crate::{output, place, time};
   tenantry can-i writeLayer --role operator || echo 'they may not'
 
 Actions: readTenant, readConfig, writeConfig, removeTenant, readLayer, writeLayer, readStatus, readDecisions, readEvents,
-readMetrics, scaleWorkload, pauseWorkload, resumeWorkload, readTokens, createToken, revokeToken, readAudit. Without
---tenant it is about the platform. Ends with 0 when they may, with 3 when they may not.")]
+readMetrics, scaleWorkload, pauseWorkload, resumeWorkload, readTokens, createToken, revokeToken, readAudit,
+readPolicies, writePolicies, breakGlass. Roles may be declared ones. Without --tenant it is about the platform. Ends with 0
+when they may, with 3 when they may not.")]
 pub(crate) struct CanI {
     /// What is to be done, such as `readConfig`
     #[arg(value_name = "ACTION")]
@@ -99,7 +100,7 @@ pub(crate) async fn run(common: &Common, asked: CanI) -> anyhow::Result<ExitCode
     for role in Role::ALL.into_iter().filter(|_| !allowed) {
         let tenant = asked.tenant.clone().filter(|_| role.is_of_tenant());
         let Ok(binding) = Binding::new(role, tenant) else { continue };
-        let other = Principal { id: format!("role:{role}"), bindings: vec![binding] };
+        let other = Principal { id: format!("role:{role}"), bindings: vec![binding], glass: false };
         if gate.explain(&other, asked.action, &target, &circumstances).await?.verdict.allowed {
             roles_that_may.push(role);
         }
@@ -125,7 +126,7 @@ async fn principal(store: &Store, gate: &Gate, asked: &CanI) -> anyhow::Result<P
     if !asked.roles.is_empty() {
         let bindings: anyhow::Result<Vec<Binding>> =
             asked.roles.iter().map(|role| role.bound(asked.tenant.as_ref())).collect();
-        return Ok(Principal { id: "somebody".to_owned(), bindings: bindings? });
+        return Ok(Principal { id: "somebody".to_owned(), bindings: bindings?, glass: false });
     }
     let token = asked.token.as_deref().unwrap_or_default();
     if Presented::read(token).is_some() {

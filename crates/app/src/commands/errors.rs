@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 54] = [
+const PAGES: [(&str, &str); 62] = [
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
@@ -47,6 +47,14 @@ const PAGES: [(&str, &str); 54] = [
     ("T703", include_str!("../../../../docs/errors/T703.md")),
     ("T704", include_str!("../../../../docs/errors/T704.md")),
     ("T705", include_str!("../../../../docs/errors/T705.md")),
+    ("T706", include_str!("../../../../docs/errors/T706.md")),
+    ("T707", include_str!("../../../../docs/errors/T707.md")),
+    ("T708", include_str!("../../../../docs/errors/T708.md")),
+    ("T709", include_str!("../../../../docs/errors/T709.md")),
+    ("T710", include_str!("../../../../docs/errors/T710.md")),
+    ("T711", include_str!("../../../../docs/errors/T711.md")),
+    ("T712", include_str!("../../../../docs/errors/T712.md")),
+    ("T713", include_str!("../../../../docs/errors/T713.md")),
     ("T801", include_str!("../../../../docs/errors/T801.md")),
     ("T802", include_str!("../../../../docs/errors/T802.md")),
     ("T803", include_str!("../../../../docs/errors/T803.md")),

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use tenantry_domain::time::Timestamp;
 use tenantry_engine::health::{self, Problem};
-use tenantry_engine::ports::store::StoreError;
+use tenantry_engine::ports::store::{StoreError, TokenStore as _};
 use tenantry_engine::scope::Scope;
 use tenantry_engine::status::ControllerStatus;
 use tenantry_engine::view;
 use tenantry_store::Store;
 
+use super::break_glass::Row;
 use super::watch;
 use crate::cli::{Common, Status};
 use crate::failure::FOUND;
@@ -26,6 +27,8 @@ struct Health {
     controllers: Vec<ControllerStatus>,
     workloads: usize,
     problems: Vec<Problem>,
+    /// Glass that is broken: rights that somebody has for a short while.
+    break_glass: Vec<Row>,
     /// What is worth knowing and not wrong.
     notes: Vec<String>,
 }
@@ -46,6 +49,7 @@ async fn look(store: &Arc<Store>, now: Timestamp) -> Result<Health, StoreError> 
     health::retain_alive(&mut controllers, now);
     let mut problems = health::of_controllers(&controllers, now);
     problems.extend(workloads.iter().filter_map(|status| health::of_workload(status, |_| true)));
+    let broken = store.tokens_of_glass(&Scope::platform(), now).await?;
     Ok(Health {
         healthy: problems.is_empty(),
         store: store.describe(),
@@ -53,6 +57,7 @@ async fn look(store: &Arc<Store>, now: Timestamp) -> Result<Health, StoreError> 
         controllers,
         workloads: workloads.len(),
         problems,
+        break_glass: broken.into_iter().map(Row::of).collect(),
         notes: workloads.iter().flat_map(health::notes).collect(),
     })
 }
@@ -72,6 +77,7 @@ fn picture(health: &Health) -> String {
     if health.healthy {
         lines.push("healthy".to_owned());
     }
+    lines.extend(health.break_glass.iter().map(|row| format!("alarm        {}", row.told())));
     lines.extend(health.notes.iter().map(|note| format!("note         {note}")));
     for problem in &health.problems {
         // An excerpt keeps its place under what it is about.

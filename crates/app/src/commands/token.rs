@@ -9,7 +9,7 @@ use tenantry_domain::config::DocumentKey;
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Span, SpanError};
-use tenantry_engine::access::{Asked, Binding, Role, Tokens, TokensError};
+use tenantry_engine::access::{Asked, Binding, RoleName, Tokens, TokensError};
 use tenantry_engine::ports::store::{Authorship, ConfigStore as _, KeyId, TokenRecord, TokenStore as _};
 use tenantry_engine::scope::Scope;
 
@@ -26,7 +26,8 @@ pub(crate) enum Token {
   tenantry token create --role tenant-viewer@acme --role tenant-viewer@bolt --name reports
   export TENANTRY_TOKEN=$(tenantry token create --role auditor --name audit -o json | jq -r .token)
 
-Roles on the platform: platform-admin, operator, auditor. Roles in a tenant: tenant-admin, tenant-editor, tenant-viewer.
+Roles on the platform: platform-admin, operator, auditor. Roles in a tenant: tenant-admin, tenant-editor, tenant-viewer,
+and those that are declared (`tenantry role list`).
 `tenantry can-i` says what they may.")]
     Create(Create),
     /// List tokens, newest first, without what is secret of them
@@ -38,7 +39,9 @@ Roles on the platform: platform-admin, operator, auditor. Roles in a tenant: ten
     /// End a token, from the next request on
     #[command(after_help = "Examples:
   tenantry token revoke 4k2m9x0qzt7b
-  tenantry token revoke 4k2m9x0qzt7b --dry-run")]
+  tenantry token revoke 4k2m9x0qzt7b --dry-run
+
+Tokens that it made through the API end with it, unless --keep-made says otherwise.")]
     Revoke(Revoke),
 }
 
@@ -57,7 +60,7 @@ impl FromStr for Expires {
 /// A role, and the tenant in which it is held where that is said.
 #[derive(Debug, Clone)]
 pub(crate) struct RoleIn {
-    role: Role,
+    role: RoleName,
     tenant: Option<TenantId>,
 }
 
@@ -66,7 +69,7 @@ impl FromStr for RoleIn {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (role, tenant) = text.split_once('@').map_or((text, None), |(role, tenant)| (role, Some(tenant)));
-        let role = role.parse().map_err(|error: tenantry_engine::access::RoleError| error.to_string())?;
+        let role = role.parse().map_err(|error: tenantry_engine::access::RoleNameError| error.to_string())?;
         let tenant = tenant.map(TenantId::new).transpose().map_err(|error| error.to_string())?;
         Ok(Self { role, tenant })
     }
@@ -76,7 +79,7 @@ impl RoleIn {
     /// As it is held; where it does not say in which tenant, in the one given.
     pub(super) fn bound(&self, otherwise: Option<&TenantId>) -> anyhow::Result<Binding> {
         let tenant = self.tenant.as_ref().or_else(|| otherwise.filter(|_| self.role.is_of_tenant()));
-        Ok(Binding::new(self.role, tenant.cloned())?)
+        Ok(Binding::new(self.role.clone(), tenant.cloned())?)
     }
 }
 
@@ -120,6 +123,9 @@ pub(crate) struct Revoke {
     /// Which, by its id
     #[arg(value_name = "ID")]
     id: KeyId,
+    /// Leave what the token made, and what that made, as it is
+    #[arg(long)]
+    keep_made: bool,
     /// Say what would be done and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -185,6 +191,8 @@ struct Made {
 struct Ended {
     #[serde(flatten)]
     row: Row,
+    /// Tokens that it made, which end with it.
+    also: Vec<KeyId>,
     dry_run: bool,
 }
 
@@ -211,6 +219,7 @@ async fn create(common: &Common, command: Create) -> anyhow::Result<ExitCode> {
     let (now, by) = (time::now(), author(command.author));
     let made = if command.dry_run {
         Tokens::check(&Scope::platform(), &asked)?;
+        Tokens::new(store).check_roles(&asked).await?;
         let end = asked.lives.map(|lives| (now + lives).to_string());
         let row = Row {
             id: None,
@@ -281,21 +290,36 @@ const PAGE: u32 = 500;
 async fn revoke(common: &Common, asked: &Revoke) -> anyhow::Result<ExitCode> {
     let store = place::open(common.store.as_deref()).await?;
     let now = time::now();
+    let tokens = Tokens::new(store.clone());
+    let mut also = Vec::new();
     let record = if asked.dry_run {
+        if !asked.keep_made {
+            let made = tokens.made_by(&Scope::platform(), &asked.id, now).await?;
+            also.extend(made.into_iter().map(|record| record.id));
+        }
         let found = store.tokens_by_id(&asked.id).await?.into_iter().next();
         found.ok_or_else(|| TokensError::NoToken { id: asked.id.clone() })?
     } else {
         let by = Authorship { author: author(None), at: now, reason: "ended on the command line".to_owned() };
-        Tokens::new(store).revoke(&Scope::platform(), &asked.id, &by).await?
+        let record = tokens.revoke(&Scope::platform(), &asked.id, &by).await?;
+        if !asked.keep_made {
+            also = tokens.end_made_by(&Scope::platform(), &asked.id, &by).await?;
+        }
+        record
     };
-    let ended = Ended { row: Row::of(&record, now), dry_run: asked.dry_run };
+    let ended = Ended { row: Row::of(&record, now), also, dry_run: asked.dry_run };
     output::say(common.output, &ended, |ended| {
         let (id, name) = (&asked.id, &ended.row.name);
-        match (&ended.row.revoked_at, ended.dry_run) {
+        let first = match (&ended.row.revoked_at, ended.dry_run) {
             (None, _) => format!("{id} ({name}) would be ended; nothing was changed"),
             (Some(at), true) => format!("{id} ({name}) was ended at {at} already"),
             (Some(at), false) => format!("{id} ({name}) opens nothing since {at}"),
-        }
+        };
+        let also = ended
+            .also
+            .iter()
+            .map(|id| format!("{id}, which it made, {}", if ended.dry_run { "too" } else { "ends with it" }));
+        std::iter::once(first).chain(also).collect::<Vec<_>>().join("\n")
     })?;
     Ok(ExitCode::SUCCESS)
 }

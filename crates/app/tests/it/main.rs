@@ -19,6 +19,7 @@ mod folder;
 mod forecast;
 mod hpa;
 mod listed;
+mod policies;
 mod proof;
 mod tenantry;
 mod vertical;

@@ -9,7 +9,8 @@ use tenantry_policy::access::{
 };
 use tracing::{error, warn};
 
-use super::known::{Known, Sets};
+use super::known::Known;
+use super::sets::Sets;
 use super::{AccessError, Presented, Target};
 use crate::ports::store::{AccessStore, KeyId, StoreError, TokenRecord};
 use crate::scope::Scope;
@@ -23,9 +24,23 @@ pub struct Caller {
     principal: Principal,
     token: KeyId,
     owner: Option<TenantId>,
+    ends: Option<Timestamp>,
+    glass: Option<String>,
 }
 
 impl Caller {
+    /// When they will not be known any more, unless they prove anew who they are; none for never.
+    #[must_use]
+    pub const fn ends(&self) -> Option<Timestamp> {
+        self.ends
+    }
+
+    /// Why they broke glass, where they did.
+    #[must_use]
+    pub fn glass(&self) -> Option<&str> {
+        self.glass.as_deref()
+    }
+
     /// Who it is, and as what.
     #[must_use]
     pub const fn principal(&self) -> &Principal {
@@ -107,6 +122,12 @@ impl Gate {
         Ok(Self { store, rules, sets: Arc::default(), known: Arc::default() })
     }
 
+    /// The rules that it decides by.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules)
+    }
+
     /// Who presents this token. Asked of the store each time, so that a token which was ended opens nothing more.
     ///
     /// # Errors
@@ -117,7 +138,13 @@ impl Gate {
         let record = known.into_iter().find(|record| presented.opens(&record.hash));
         let record = record.filter(|record| record.is_live(now)).ok_or(AccessError::Unauthenticated)?;
         self.note_use(&record, now).await;
-        Ok(Caller { principal: record.principal(), token: record.id, owner: record.tenant })
+        Ok(Caller {
+            principal: record.principal(),
+            token: record.id,
+            owner: record.tenant,
+            ends: record.expires_at,
+            glass: record.glass,
+        })
     }
 
     /// That a use could not be noted keeps nobody out.
@@ -206,37 +233,42 @@ impl Gate {
         on: &Target,
         circumstances: &Circumstances,
     ) -> Result<Explained, StoreError> {
-        let resource = self.resource(principal, on).await?;
-        let set = match resource.tenant() {
-            None => Ok(None),
-            Some(tenant) => self.sets.of(&self.rules, &tenant.id).map(Some),
+        let (resource, set) = match on.tenant() {
+            // INVARIANT(no oracle): nothing is read of a tenant that the principal does not reach.
+            Some(tenant) if !principal.reaches(tenant) => {
+                let set = self.rules.of_tenant(tenant).map(Arc::new).map_err(|error| error.to_string());
+                (about(on, TenantFacts::unknown(tenant.clone())), set)
+            }
+            tenant => {
+                // Asked before all else: what changes in between is then read again, never missed.
+                let versions = self.store.versions().await?;
+                let set = self.sets.of(self.store.as_ref(), &self.rules, tenant, versions.written).await?;
+                let resource = match tenant {
+                    None => Resource::Platform,
+                    Some(tenant) => about(on, self.known.facts(self.store.as_ref(), tenant, versions.config).await?),
+                };
+                (resource, set)
+            }
         };
-        let set = match set {
+        let set: Arc<RuleSet> = match set {
             Ok(set) => set,
-            Err(error) => return Ok(alarmed(action, vec![error.to_string()])),
+            Err(error) => return Ok(alarmed(action, vec![error])),
         };
-        let set: &RuleSet = set.as_deref().unwrap_or_else(|| self.rules.platform());
-        let verdict = self.rules.decide(set, principal, action, &resource, circumstances);
+        let verdict = self.rules.decide(&set, principal, action, &resource, circumstances);
         if !verdict.errors.is_empty() {
             return Ok(alarmed(action, verdict.errors));
         }
         let says = verdict.policies.iter().map(|id| set.says(id).unwrap_or_default().to_owned()).collect();
         Ok(Explained { verdict, says })
     }
+}
 
-    /// INVARIANT(no oracle): nothing is read of a tenant that the principal does not reach.
-    async fn resource(&self, principal: &Principal, on: &Target) -> Result<Resource, StoreError> {
-        let Some(tenant) = on.tenant() else { return Ok(Resource::Platform) };
-        let facts = if principal.reaches(tenant) {
-            self.known.facts(self.store.as_ref(), tenant).await?
-        } else {
-            TenantFacts::unknown(tenant.clone())
-        };
-        Ok(match on {
-            Target::Platform => Resource::Platform,
-            Target::Tenant(_) => Resource::Tenant(facts),
-            Target::Workload(key) => Resource::Workload { name: key.workload.clone(), tenant: facts },
-        })
+/// What a request names, with what is known of the tenant.
+fn about(on: &Target, facts: TenantFacts) -> Resource {
+    match on {
+        Target::Platform => Resource::Platform,
+        Target::Tenant(_) => Resource::Tenant(facts),
+        Target::Workload(key) => Resource::Workload { name: key.workload.clone(), tenant: facts },
     }
 }
 

@@ -55,6 +55,12 @@ pub enum TokensError {
         /// Which.
         id: KeyId,
     },
+    /// Who asks would be ended with it.
+    #[error("the token that you use was made by `{id}`, and would end with it; keep what it made, or use another")]
+    EndsOwn {
+        /// Which.
+        id: KeyId,
+    },
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     NoChance(#[source] getrandom::Error),
@@ -70,6 +76,7 @@ impl TokensError {
         match self {
             Self::Unfit { .. } => "T703",
             Self::NoToken { .. } => "T704",
+            Self::EndsOwn { .. } => "T713",
             Self::NoChance(_) => "T705",
             Self::Store(error) => error.code(),
         }
@@ -79,7 +86,7 @@ impl TokensError {
     #[must_use]
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::Unfit { .. } | Self::NoToken { .. } => Retry::Never,
+            Self::Unfit { .. } | Self::NoToken { .. } | Self::EndsOwn { .. } => Retry::Never,
             Self::NoChance(_) => Retry::Later,
             Self::Store(error) => error.retry(),
         }
@@ -89,7 +96,7 @@ impl TokensError {
 /// The use cases of tokens. The scope says whose may be touched; whether the asker may at all is the gate's to say.
 #[derive(Clone)]
 pub struct Tokens {
-    store: Arc<dyn AccessStore>,
+    pub(super) store: Arc<dyn AccessStore>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -143,6 +150,7 @@ impl Tokens {
     /// [`TokensError`].
     pub async fn create(&self, scope: &Scope, asked: Asked, by: &str, now: Timestamp) -> Result<Issued, TokensError> {
         Self::check(scope, &asked)?;
+        self.check_roles(&asked).await?;
         let issued = draw(asked, by, now)?;
         self.store.create_token(&issued.record).await?;
         Ok(issued)
@@ -185,7 +193,7 @@ impl Tokens {
     }
 }
 
-fn draw(asked: Asked, by: &str, now: Timestamp) -> Result<Issued, TokensError> {
+pub(super) fn draw(asked: Asked, by: &str, now: Timestamp) -> Result<Issued, TokensError> {
     let token = Presented::draw().map_err(TokensError::NoChance)?;
     let Asked { tenant, name, mut bindings, lives } = asked;
     bindings.sort();
@@ -201,6 +209,7 @@ fn draw(asked: Asked, by: &str, now: Timestamp) -> Result<Issued, TokensError> {
         expires_at: lives.map(|lives| now + lives),
         last_used_at: None,
         revoked_at: None,
+        glass: None,
     };
     Ok(Issued { record, token })
 }

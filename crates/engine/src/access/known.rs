@@ -1,52 +1,32 @@
-//! What the gate remembers between requests: each tenant's policies, and what policies may know of it.
-//!
-//! Neither outlives what it was made from: facts hold for one version of the configuration, which is asked for each time,
-//! and sets are made from policies that do not change while the program runs.
+//! What policies may know of each tenant, as the gate remembers it: for one version of the configuration, which is asked
+//! for each time.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tenantry_domain::config::{Document, DocumentKey, Layers, Lifecycle};
 use tenantry_domain::id::TenantId;
-use tenantry_policy::access::{RuleSet, Rules, RulesError, TenantFacts};
+use tenantry_policy::access::TenantFacts;
 use tracing::warn;
 
 use crate::ports::store::{AccessStore, StoreError};
 use crate::scope::Scope;
 
-/// Sets that are remembered: some 27 KiB each. One is made anew in less time than a decision takes.
-const SETS_MAX: usize = 1024;
 /// Tenants whose facts are remembered: some 500 bytes each.
 const FACTS_MAX: usize = 16_384;
-
-/// Tenants' policies. Forgotten all at once when there are too many: what is asked about comes back soon.
-#[derive(Default)]
-pub(super) struct Sets(Mutex<BTreeMap<TenantId, Arc<RuleSet>>>);
-
-impl Sets {
-    pub(super) fn of(&self, rules: &Rules, tenant: &TenantId) -> Result<Arc<RuleSet>, RulesError> {
-        if let Some(set) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(tenant) {
-            return Ok(set.clone());
-        }
-        // Made outside the lock; two that make the same make the same.
-        let set = Arc::new(rules.of_tenant(tenant)?);
-        let mut sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if sets.len() >= SETS_MAX {
-            sets.clear();
-        }
-        sets.insert(tenant.clone(), set.clone());
-        Ok(set)
-    }
-}
 
 /// What is known of tenants, as of a version of the configuration.
 #[derive(Default)]
 pub(super) struct Known(Mutex<(u64, BTreeMap<TenantId, TenantFacts>)>);
 
 impl Known {
-    pub(super) async fn facts(&self, store: &dyn AccessStore, tenant: &TenantId) -> Result<TenantFacts, StoreError> {
-        // Asked before the documents are: what changes in between is then read again, never missed.
-        let version = store.config_version().await?;
+    /// As of a version, which was asked for before: what changes in between is then read again, never missed.
+    pub(super) async fn facts(
+        &self,
+        store: &dyn AccessStore,
+        tenant: &TenantId,
+        version: u64,
+    ) -> Result<TenantFacts, StoreError> {
         if let Some(facts) = self.remembered(version, tenant) {
             return Ok(facts);
         }

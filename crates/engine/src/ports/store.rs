@@ -5,6 +5,7 @@
 
 pub mod audit;
 mod tokens;
+mod written;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
 use thiserror::Error;
 pub use tokens::{AccessStore, KEY_ID_LENGTH, KeyId, KeyIdError, SecretHash, TokenRecord, TokenStore};
+pub use written::{Versions, WrittenChange, WrittenKey, WrittenKind, WrittenRevision, WrittenStore, Wrote};
 
 use super::Retry;
 use crate::scope::Scope;

@@ -93,6 +93,12 @@ actions! {
     RevokeToken = "revokeToken" on [Platform, Tenant],
     /// Who did what.
     ReadAudit = "readAudit" on [Platform, Tenant],
+    /// What was written over the built-in policies, and which roles are declared.
+    ReadPolicies = "readPolicies" on [Platform, Tenant],
+    /// Write, roll back or remove policies and declared roles.
+    WritePolicies = "writePolicies" on [Platform, Tenant],
+    /// Take rights for a short while that one does not have otherwise, in plain sight of all.
+    BreakGlass = "breakGlass" on [Platform, Tenant],
 }
 
 impl Action {
@@ -100,6 +106,14 @@ impl Action {
     #[must_use]
     pub fn applies_to(self, kind: Kind) -> bool {
         self.kinds().contains(&kind)
+    }
+
+    /// Whether it is a tenant's own to do, and so may be held by a role that is declared: all that a tenant's
+    /// administrator may.
+    #[must_use]
+    pub fn is_of_tenant(self) -> bool {
+        let inside = self.applies_to(Kind::Tenant) || self.applies_to(Kind::Workload);
+        inside && !matches!(self, Self::RemoveTenant | Self::BreakGlass)
     }
 
     /// Whether it changes nothing.

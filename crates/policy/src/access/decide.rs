@@ -25,7 +25,12 @@ impl Rules {
         if !action.applies_to(resource.kind()) {
             return refused(format!("{action} cannot be done to a {}", resource.kind()));
         }
-        match Question::put(self, principal, action, resource, circumstances, None) {
+        if let (Some(why), Some(tenant)) = (&set.closed, resource.tenant())
+            && principal.tenants().contains(&tenant.id)
+        {
+            return refused(why.clone());
+        }
+        match Question::put(self, principal, action, resource, circumstances, &set.zones, None) {
             Ok(question) => self.answer(set, &question),
             Err(error) => refused(error),
         }

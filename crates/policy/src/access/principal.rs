@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use tenantry_domain::id::TenantId;
 use thiserror::Error;
 
+use super::RoleName;
+
 /// What somebody is: on the whole platform, or in one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -81,13 +83,13 @@ pub enum BindingError {
     #[error("`{role}` is a role in a tenant: say in which")]
     NoTenant {
         /// Which.
-        role: Role,
+        role: RoleName,
     },
     /// A platform's role in a tenant.
     #[error("`{role}` is a role on the whole platform, and cannot be held in the tenant `{tenant}` alone")]
     Platform {
         /// Which.
-        role: Role,
+        role: RoleName,
         /// Where it was asked for.
         tenant: TenantId,
     },
@@ -97,13 +99,13 @@ pub enum BindingError {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Raw", into = "Raw")]
 pub struct Binding {
-    role: Role,
+    role: RoleName,
     tenant: Option<TenantId>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Raw {
-    role: Role,
+    role: RoleName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,
 }
@@ -127,7 +129,8 @@ impl Binding {
     ///
     /// # Errors
     /// [`BindingError`] when the two do not fit.
-    pub fn new(role: Role, tenant: Option<TenantId>) -> Result<Self, BindingError> {
+    pub fn new(role: impl Into<RoleName>, tenant: Option<TenantId>) -> Result<Self, BindingError> {
+        let role = role.into();
         match tenant {
             None if role.is_of_tenant() => Err(BindingError::NoTenant { role }),
             Some(tenant) if !role.is_of_tenant() => Err(BindingError::Platform { role, tenant }),
@@ -137,8 +140,8 @@ impl Binding {
 
     /// As what.
     #[must_use]
-    pub const fn role(&self) -> Role {
-        self.role
+    pub const fn role(&self) -> &RoleName {
+        &self.role
     }
 
     /// Where; none on the whole platform.
@@ -164,6 +167,8 @@ pub struct Principal {
     pub id: String,
     /// What it is.
     pub bindings: Vec<Binding>,
+    /// Whether it broke glass: whether what it may is its own for a short while only.
+    pub glass: bool,
 }
 
 impl Principal {

@@ -7,21 +7,21 @@
 //! INVARIANT(valid): a set holds only policies that passed strict validation, because a policy that errs while it is
 //! evaluated is passed over, a forbidding one included.
 
-mod own;
+mod written;
 
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use cedar_policy::{
-    Authorizer, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Schema, SlotId, ValidationMode,
-    Validator,
+    Authorizer, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Schema, ValidationMode, Validator,
 };
 use tenantry_domain::id::TenantId;
 use thiserror::Error;
 
+use super::zones::Zones;
 use super::{Action, Role};
 
-pub use own::OwnError;
+pub use written::{Listed, POLICIES_MAX, POLICY_BYTES_MAX, Shared, Written, WrittenError};
 
 const SCHEMA: &str = include_str!("schema.cedarschema");
 const BASE: &str = include_str!("base.cedar");
@@ -77,6 +77,7 @@ pub enum RulesError {
 #[derive(Debug, Clone)]
 pub(super) struct Types {
     pub(super) platform: EntityUid,
+    pub(super) clock: EntityUid,
     pub(super) tenant: EntityTypeName,
     pub(super) workload: EntityTypeName,
     pub(super) role: EntityTypeName,
@@ -90,6 +91,7 @@ impl Types {
         };
         Ok(Self {
             platform: uid(&name("Platform")?, "platform"),
+            clock: uid(&name("Clock")?, "clock"),
             tenant: name("Tenant")?,
             workload: name("Workload")?,
             role: name("Role")?,
@@ -107,6 +109,10 @@ pub(super) fn uid(of: &EntityTypeName, id: &str) -> EntityUid {
 pub struct RuleSet {
     pub(super) tenant: Option<TenantId>,
     pub(super) policies: PolicySet,
+    /// Time zones that they ask about.
+    pub(super) zones: Zones,
+    /// Why whoever has a role in the tenant is refused, where what the tenant wrote cannot be read.
+    pub(super) closed: Option<String>,
 }
 
 impl RuleSet {
@@ -156,7 +162,7 @@ impl Rules {
         let validator = Validator::new(schema);
         let policies = named(&read(base)?)?;
         validate(&validator, &policies)?;
-        let platform = RuleSet { tenant: None, policies };
+        let platform = RuleSet { tenant: None, policies, zones: Zones::default(), closed: None };
         Ok(Self { types: Types::new()?, actions, authorizer: Authorizer::new(), validator, platform })
     }
 
@@ -177,24 +183,11 @@ impl Rules {
     pub const fn platform(&self) -> &RuleSet {
         &self.platform
     }
+}
 
-    /// A tenant's policies: the base, and the tenant's roles.
-    ///
-    /// # Errors
-    /// [`RulesError::Put`] when a template is missing.
-    pub fn of_tenant(&self, tenant: &TenantId) -> Result<RuleSet, RulesError> {
-        let mut policies = self.platform.policies.clone();
-        for (role, template) in TEMPLATES {
-            let slots = [
-                (SlotId::principal(), uid(&self.types.role, &role_in(tenant, role.as_str()))),
-                (SlotId::resource(), uid(&self.types.tenant, tenant.as_str())),
-            ];
-            let id = PolicyId::new(own::in_namespace(tenant, template));
-            let linked = policies.link(PolicyId::new(template), id, slots.into_iter().collect());
-            linked.map_err(|error| RulesError::Put { message: error.to_string() })?;
-        }
-        Ok(RuleSet { tenant: Some(tenant.clone()), policies })
-    }
+/// A policy's name in a tenant's namespace.
+fn in_namespace(tenant: &TenantId, name: &str) -> String {
+    format!("t/{tenant}/{name}")
 }
 
 /// A tenant's role, as policies name it. Names of tenants hold no slash.

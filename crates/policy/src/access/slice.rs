@@ -5,6 +5,7 @@ use cedar_policy_core::entities::{Entities as Store, NoEntitiesSchema, TCComputa
 use cedar_policy_core::extensions::Extensions;
 
 use super::rules::{Rules, Types, role_in, uid};
+use super::zones::Zones;
 use super::{Action, Circumstances, Principal, Resource, TenantFacts};
 
 /// What is asked, whole.
@@ -21,11 +22,12 @@ impl Question {
         action: Action,
         resource: &Resource,
         circumstances: &Circumstances,
+        zones: &Zones,
         schema: Option<&Schema>,
     ) -> Result<Self, String> {
         let types = &rules.types;
         let action_entity = rules.actions.get(&action).ok_or_else(|| format!("there is no action {action}"))?;
-        let mut entities = Vec::with_capacity(5);
+        let mut entities = Vec::with_capacity(6);
         let asker = uid(&types.principal, &principal.id);
         entities.push(principal_entity(types, asker.clone(), principal, resource.tenant())?);
         let target = match resource {
@@ -50,7 +52,10 @@ impl Question {
         if schema.is_none() {
             entities.push(action_entity.clone());
         }
-        let context = context(action, circumstances)?;
+        if let Some(clock) = zones.clock(types, circumstances.now)? {
+            entities.push(clock);
+        }
+        let context = context(types, action, circumstances)?;
         let request = Request::new(asker, action_entity.uid(), target, context, schema);
         Ok(Self {
             request: request.map_err(|error| error.to_string())?,
@@ -87,7 +92,10 @@ fn principal_entity(
     });
     let tenants = principal.tenants().into_iter();
     let tenants = tenants.map(|tenant| RestrictedExpression::new_entity_uid(uid(&types.tenant, tenant.as_str())));
-    let attributes = [("tenants".to_owned(), RestrictedExpression::new_set(tenants))];
+    let attributes = [
+        ("tenants".to_owned(), RestrictedExpression::new_set(tenants)),
+        ("glass".to_owned(), RestrictedExpression::new_bool(principal.glass)),
+    ];
     Entity::new(asker, attributes.into(), roles.collect()).map_err(|error| error.to_string())
 }
 
@@ -105,11 +113,12 @@ fn tenant_entity(id: EntityUid, tenant: &TenantFacts) -> Result<Entity, String> 
 }
 
 /// What a question tells of the moment: of sizes and documents, only where the action is about them.
-fn context(action: Action, circumstances: &Circumstances) -> Result<Context, String> {
+fn context(types: &Types, action: Action, circumstances: &Circumstances) -> Result<Context, String> {
     let Circumstances { now, dry_run, from, scale, rewrite } = circumstances;
     let long = |count: u64| RestrictedExpression::new_long(i64::try_from(count).unwrap_or(i64::MAX));
     let mut pairs = vec![
         ("now".to_owned(), RestrictedExpression::new_datetime(format!("{:.3}", now.to_jiff()))),
+        ("clock".to_owned(), RestrictedExpression::new_entity_uid(types.clock.clone())),
         ("dry_run".to_owned(), RestrictedExpression::new_bool(*dry_run)),
     ];
     // An IPv4 address that came over a socket of IPv6 is written as what it is; Cedar knows no other way.

@@ -1,10 +1,12 @@
 //! Who may do what, in tables; the traps of the engine; and what must hold whatever is asked.
 
 mod conditions;
+mod docs;
 mod matrix;
 mod own;
 mod table;
 mod traps;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -51,11 +53,11 @@ fn resources(action: Action, of: &str) -> Vec<Resource> {
 /// Somebody with a role, in a tenant where it is a tenant's.
 fn somebody(role: Role, of: &str) -> Principal {
     let tenant = role.is_of_tenant().then(|| id(of));
-    Principal { id: format!("token:{role}"), bindings: vec![Binding::new(role, tenant).unwrap()] }
+    Principal { id: format!("token:{role}"), bindings: vec![Binding::new(role, tenant).unwrap()], glass: false }
 }
 
 fn nobody() -> Principal {
-    Principal { id: "token:nobody".to_owned(), bindings: Vec::new() }
+    Principal { id: "token:nobody".to_owned(), bindings: Vec::new(), glass: false }
 }
 
 fn sizes(from: u32, to: u32) -> Sizes {

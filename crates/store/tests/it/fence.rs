@@ -11,7 +11,7 @@ use tenantry_engine::ports::events::EventStore as _;
 use tenantry_engine::ports::store::audit::{AuditStore as _, LogFilter};
 use tenantry_engine::ports::store::{
     ConfigStore as _, ControlStore as _, DecisionFilter, Intervention, KeyId, SecretHash, StoreError, TokenRecord,
-    TokenStore as _,
+    TokenStore as _, WrittenChange, WrittenKey, WrittenKind, WrittenStore as _,
 };
 use tenantry_store::{Store, open};
 
@@ -48,8 +48,11 @@ async fn lives(store: &Arc<Store>, name: &str) {
         expires_at: None,
         last_used_at: None,
         revoked_at: None,
+        glass: None,
     };
     store.create_token(&token).await.unwrap();
+    let written = WrittenKey { tenant: owner, kind: WrittenKind::Policies };
+    store.write(&WrittenChange { key: written, based_on: 0, body: Some("text".into()) }, &ann()).await.unwrap();
     let keys = tenantry_audit::SigningKeys::from_seed(&[7; tenantry_audit::SEED_LENGTH]).unwrap();
     tenantry_engine::audit::Audit::new(store.clone(), "test").seal(&keys, at(9)).await.unwrap();
 }

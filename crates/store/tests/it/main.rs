@@ -26,3 +26,4 @@ mod model;
 mod opening;
 mod server;
 mod tokens;
+mod written;

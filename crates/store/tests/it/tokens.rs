@@ -36,6 +36,7 @@ fn token(tenant: Option<&str>, id: &str, millis: i64) -> TokenRecord {
         expires_at: Some(at(millis + 1000)),
         last_used_at: None,
         revoked_at: None,
+        glass: None,
     }
 }
 

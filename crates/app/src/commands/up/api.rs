@@ -32,7 +32,9 @@ pub(super) async fn serve(settings: &Resolved, store: &Arc<Store>) -> anyhow::Re
         first_token(&issued.token.reveal(), &listening.url());
     }
     info!(url = listening.url(), "the API is served");
-    let service = Service::new(store.clone(), Gate::new(store.clone())?, clock, Limits::default());
+    let usual = Limits::default();
+    let limits = Limits { break_glass: settings.flags.break_glass_max.unwrap_or(usual.break_glass), ..usual };
+    let service = Service::new(store.clone(), Gate::new(store.clone())?, clock, limits);
     let ended = CancellationToken::new();
     let task = tokio::spawn(service.serve(listening, ended.clone()));
     Ok(Some(Serving { ended, task }))

@@ -156,6 +156,9 @@ pub(crate) struct Up {
     /// PEM file of its key
     #[arg(long, env = "TENANTRY_TLS_KEY", value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// How long glass may stay broken [default: 4h]
+    #[arg(long, env = "TENANTRY_BREAK_GLASS_MAX", value_name = "SPAN")]
+    pub(crate) break_glass_max: Option<Span>,
     /// File of the key that audit logs are signed with; made where it is not there [default: beside the store]
     #[arg(long, env = "TENANTRY_AUDIT_KEY", value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
@@ -292,6 +295,7 @@ impl Up {
             no_api: self.no_api || (file.no_api && self.listen.is_none()),
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
+            break_glass_max: self.break_glass_max.or(file.break_glass_max),
             audit_key: self.audit_key.or(file.audit_key),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),

@@ -9,7 +9,7 @@ use tenantry_domain::time::Timestamp;
 use tenantry_policy::access::{Binding, Principal};
 use thiserror::Error;
 
-use super::{Authorship, ConfigStore, Stored};
+use super::{Authorship, ConfigStore, Stored, WrittenStore};
 use crate::scope::Scope;
 
 /// Characters of a key id.
@@ -113,13 +113,16 @@ pub struct TokenRecord {
     pub last_used_at: Option<Timestamp>,
     /// When it was ended.
     pub revoked_at: Option<Timestamp>,
+    /// Why glass was broken, for a token that was made so.
+    pub glass: Option<String>,
 }
 
 impl TokenRecord {
     /// Who asks by it.
     #[must_use]
     pub fn principal(&self) -> Principal {
-        Principal { id: format!("token:{}", self.id), bindings: self.bindings.clone() }
+        let (kind, glass) = if self.glass.is_some() { ("break-glass", true) } else { ("token", false) };
+        Principal { id: format!("{kind}:{}", self.id), bindings: self.bindings.clone(), glass }
     }
 
     /// Whether it opens anything at that instant.
@@ -166,6 +169,19 @@ pub trait TokenStore: Send + Sync {
     /// [`StoreError`](super::StoreError).
     async fn revoke_token(&self, scope: &Scope, id: &KeyId, by: &Authorship) -> Stored<Option<TokenRecord>>;
 
+    /// Tokens in scope that are live and were made by breaking glass, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    async fn tokens_of_glass(&self, scope: &Scope, now: Timestamp) -> Stored<Vec<TokenRecord>>;
+
+    /// Tokens in scope that were made by one of these makers, as `created_by` names them; ended ones
+    /// are among them.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    async fn tokens_made_by(&self, scope: &Scope, makers: &[String]) -> Stored<Vec<TokenRecord>>;
+
     /// Notes that a token was used; never moves the instant back.
     ///
     /// # Errors
@@ -174,6 +190,6 @@ pub trait TokenStore: Send + Sync {
 }
 
 /// What deciding who may do what needs of a store.
-pub trait AccessStore: ConfigStore + TokenStore {}
+pub trait AccessStore: ConfigStore + TokenStore + WrittenStore {}
 
-impl<T: ConfigStore + TokenStore> AccessStore for T {}
+impl<T: ConfigStore + TokenStore + WrittenStore> AccessStore for T {}

@@ -1,8 +1,13 @@
 use super::*;
 
+fn taken(text: &str) -> Result<RuleSet, WrittenError> {
+    let shared = RULES.shared(&Written::default()).unwrap();
+    let own = Written { policies: text.to_owned(), ..Written::default() };
+    RULES.set_of(&shared, &id("acme"), &own)
+}
+
 fn check(text: &str, expected: &str) {
-    let message =
-        RULES.with_own(&id("acme"), text).map(|_| "taken".to_owned()).unwrap_or_else(|error| error.to_string());
+    let message = taken(text).map(|_| "taken".to_owned()).unwrap_or_else(|error| error.to_string());
     assert!(message.contains(expected), "{text}\ngave: {message}\ninstead of: {expected}");
 }
 
@@ -40,7 +45,7 @@ fn what_is_wrong_is_said_and_nothing_is_taken() {
     check(&format!("permit {scope};"), "has no name");
     check(&format!(r#"@id("a/b") permit {scope};"#), "no name of a policy");
     check(&format!(r#"@id("x") permit {scope} when {{ context.tooo }};"#), "tooo");
-    check(&format!(r#"@id("x") permit {scope}; @id("x") forbid {scope};"#), "t/acme/own/x");
+    check(&format!(r#"@id("x") permit {scope}; @id("x") forbid {scope};"#), "two policies have the name `x`");
     check(r#"@id("x") permit (principal in ?principal, action, resource in Tenant::"acme");"#, "has a slot");
     check(&format!(r#"@id("x") permit {scope}"#), "cannot be read");
     check(&" ".repeat(40_000), "bytes at most");
@@ -60,7 +65,7 @@ fn what_a_tenant_permits_passes_the_walls() {
             resource is Workload in Tenant::"acme")
         when { resource.tenant.hasTag("env") && resource.tenant.getTag("env") == "prod" };
     "#;
-    let set = RULES.with_own(&id("acme"), text).unwrap();
+    let set = taken(text).unwrap();
     let decide =
         |role, action, resource: &Resource| RULES.decide(&set, &somebody(role, "acme"), action, resource, &harmless());
     // Permitted, and walled all the same.

@@ -5,6 +5,7 @@ use expect_test::expect_file;
 use proptest::prelude::*;
 
 use super::super::slice::Question;
+use super::super::zones::Zones;
 use super::*;
 
 /// What every role may do, on everything: the whole of the built-in policies at a glance. A new action is not in the
@@ -112,8 +113,11 @@ fn principals() -> impl Strategy<Value = Principal> {
         let tenant = role.is_of_tenant().then(|| id(["acme", "bolt", "cube"][tenant]));
         Binding::new(role, tenant).unwrap()
     });
-    prop::collection::vec(binding, 0..5)
-        .prop_map(|bindings| Principal { id: "user:\"ada\"\\@\n\u{1f600}".to_owned(), bindings })
+    prop::collection::vec(binding, 0..5).prop_map(|bindings| Principal {
+        id: "user:\"ada\"\\@\n\u{1f600}".to_owned(),
+        bindings,
+        glass: false,
+    })
 }
 
 fn facts_of(tenant: &'static str) -> impl Strategy<Value = TenantFacts> {
@@ -168,7 +172,7 @@ proptest! {
     ) {
         let schema: Schema = Rules::schema().parse().unwrap();
         for action in Action::ALL.iter().filter(|action| action.applies_to(resource.kind())) {
-            let question = Question::put(&RULES, &principal, *action, &resource, &circumstances, Some(&schema));
+            let question = Question::put(&RULES, &principal, *action, &resource, &circumstances, &Zones::default(), Some(&schema));
             prop_assert!(question.is_ok(), "{}", question.err().unwrap());
             let verdict = ask(&principal, *action, &resource, &circumstances);
             prop_assert_eq!(&verdict.errors, &Vec::<String>::new());

@@ -3,14 +3,15 @@
 use cedar_policy::{Decision, Entities, Entity, Policy, PolicyId, PolicySet, Schema};
 
 use super::super::slice::Question;
+use super::super::zones::Zones;
 use super::*;
 
 fn unchecked(tenant_of: &str, policies: &str) -> RuleSet {
-    RuleSet { tenant: Some(id(tenant_of)), policies: policies.parse().unwrap() }
+    RuleSet { tenant: Some(id(tenant_of)), policies: policies.parse().unwrap(), zones: Zones::default(), closed: None }
 }
 
 fn question(principal: &Principal, resource: &Resource) -> Question {
-    Question::put(&RULES, principal, Action::ReadStatus, resource, &harmless(), None).unwrap()
+    Question::put(&RULES, principal, Action::ReadStatus, resource, &harmless(), &Zones::default(), None).unwrap()
 }
 
 /// First: a policy that errs is passed over, also one that forbids.
@@ -69,6 +70,7 @@ fn what_is_unsaid_forbids() {
         Action::WriteConfig,
         &tenant("acme"),
         &harmless(),
+        &Zones::default(),
         None,
     );
     let put = put.unwrap();
@@ -85,7 +87,7 @@ fn what_is_unsaid_forbids() {
 fn a_set_is_as_large_as_one_tenant() {
     let sets: Vec<RuleSet> = (0..50).map(|one| RULES.of_tenant(&id(&format!("t{one}"))).unwrap()).collect();
     for set in &sets {
-        assert_eq!(set.policies.policies().count(), 11);
+        assert_eq!(set.policies.policies().count(), 12);
     }
     // And it answers for its own tenant only.
     let admin = somebody(Role::PlatformAdmin, "");
