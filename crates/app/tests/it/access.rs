@@ -86,7 +86,7 @@ fn a_token_that_does_not_fit_is_not_made() {
     }
     let said = tenantry.says("token create --role king --name ci");
     assert!(
-        said.contains("there is no role `king`; there are platform-admin, ") && said.ends_with("exit 2\n"),
+        said.contains("there is no role `king`; there are platform-admin, ") && said.ends_with("exit 1\n"),
         "{said}"
     );
     assert!(tenantry.json("token list --all").as_array().unwrap().is_empty());

@@ -85,6 +85,15 @@ pub enum BindingError {
         /// Which.
         role: RoleName,
     },
+    /// A role that is not built in, without a tenant in which it could be declared.
+    #[error(
+        "there is no role `{role}`; there are {}, and in a tenant those that are declared: say in which",
+        Role::ALL.map(Role::as_str).join(", ")
+    )]
+    Nowhere {
+        /// Which.
+        role: RoleName,
+    },
     /// A platform's role in a tenant.
     #[error("`{role}` is a role on the whole platform, and cannot be held in the tenant `{tenant}` alone")]
     Platform {
@@ -132,6 +141,7 @@ impl Binding {
     pub fn new(role: impl Into<RoleName>, tenant: Option<TenantId>) -> Result<Self, BindingError> {
         let role = role.into();
         match tenant {
+            None if matches!(role, RoleName::Declared(_)) => Err(BindingError::Nowhere { role }),
             None if role.is_of_tenant() => Err(BindingError::NoTenant { role }),
             Some(tenant) if !role.is_of_tenant() => Err(BindingError::Platform { role, tenant }),
             tenant => Ok(Self { role, tenant }),
