@@ -78,11 +78,11 @@ impl KeyProvider for EnvironmentProvider {
         self.first().map(|(version, _)| Some(*version))
     }
 
-    async fn renew(&self, _owner: &Owner) -> Result<i64, KeyError> {
-        self.first().map(|(version, _)| *version)
+    async fn renew(&self, _owners: &[Owner]) -> Result<(), KeyError> {
+        Ok(())
     }
 
-    async fn retire(&self, _owner: &Owner) -> Result<(), KeyError> {
+    async fn retire(&self, _owners: &[Owner]) -> Result<(), KeyError> {
         Ok(())
     }
 

@@ -149,35 +149,40 @@ impl FileProvider {
         }
     }
 
-    /// Adds a key for an owner; says its number. One that has been added by somebody else since is as good, where there
-    /// should be just any.
-    fn add(&self, owner: &Owner, any: bool) -> Result<i64, KeyError> {
-        let secret = Secret::random()?;
+    /// Adds a key for each of some owners. One that has been added by somebody else since is as good, where there should
+    /// be just any.
+    fn add(&self, owners: &[Owner], any: bool) -> Result<(), KeyError> {
+        let mut secrets = Vec::with_capacity(owners.len());
+        for owner in owners {
+            secrets.push((owner, Secret::random()?));
+        }
         self.change(|file, lines| {
-            if any && let Some((number, _)) = lines.newest(owner) {
-                return Ok(number);
+            let mut text = Zeroizing::new(String::with_capacity(secrets.len() * text::LINE_MAX));
+            for (owner, secret) in secrets.iter().filter(|(owner, _)| !any || lines.newest(owner).is_none()) {
+                let number = lines.last_number(owner).saturating_add(1);
+                text.push_str(&Zeroizing::new(text::line(owner, number, secret)));
             }
-            let number = lines.last_number(owner).saturating_add(1);
-            let line = Zeroizing::new(text::line(owner, number, &secret));
             // What was torn off while it was written was never used.
             file.set_len(lines.whole)?;
             file.seek(SeekFrom::Start(lines.whole))?;
-            file.write_all(line.as_bytes())?;
-            Ok(number)
+            file.write_all(text.as_bytes())
         })
     }
 
-    /// Writes over the keys that a condition names; says how many that were.
-    fn write_over(&self, owner: &Owner, which: impl Fn(&Line) -> bool) -> Result<usize, KeyError> {
+    /// Writes over those keys of some owners that a condition names, given the number of their newest; says how many.
+    fn write_over(&self, owners: &[Owner], which: impl Fn(&Line, i64) -> bool) -> Result<usize, KeyError> {
         if self.look()?.is_none() {
             return Err(self.missing());
         }
         self.change(|file, lines| {
             let mut count = 0;
-            for line in lines.of(owner).filter(|line| line.key.is_some() && which(line)) {
-                file.seek(SeekFrom::Start(line.at))?;
-                file.write_all(DESTROYED.as_bytes())?;
-                count += 1;
+            for owner in owners {
+                let newest = lines.newest(owner).map_or(0, |(number, _)| number);
+                for line in lines.of(owner).filter(|line| line.key.is_some() && which(line, newest)) {
+                    file.seek(SeekFrom::Start(line.at))?;
+                    file.write_all(DESTROYED.as_bytes())?;
+                    count += 1;
+                }
             }
             Ok(count)
         })
@@ -200,6 +205,18 @@ impl KeyProvider for FileProvider {
         true
     }
 
+    async fn prepare(&self, owners: &[Owner]) -> Result<(), KeyError> {
+        let without =
+            |lines: &Lines| Ok(owners.iter().filter(|owner| lines.newest(owner).is_none()).cloned().collect());
+        let mut missing: Vec<Owner> = match self.with(without) {
+            Err(KeyError::Missing { .. }) => owners.to_vec(),
+            found => found?,
+        };
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() { Ok(()) } else { self.add(&missing, true) }
+    }
+
     async fn wrap(&self, owner: &Owner, secret: &Secret, bound: &Bound) -> Result<Wrapped, KeyError> {
         let seal = |lines: &Lines| {
             let newest = lines.newest(owner);
@@ -210,7 +227,7 @@ impl KeyProvider for FileProvider {
             Ok(None) | Err(KeyError::Missing { .. }) => {}
             Err(error) => return Err(error),
         }
-        self.add(owner, true)?;
+        self.add(std::slice::from_ref(owner), true)?;
         self.with(seal)?.ok_or_else(|| KeyError::Destroyed { owner: owner.to_string(), place: self.said() })
     }
 
@@ -233,17 +250,16 @@ impl KeyProvider for FileProvider {
         }
     }
 
-    async fn renew(&self, owner: &Owner) -> Result<i64, KeyError> {
-        self.add(owner, false)
+    async fn renew(&self, owners: &[Owner]) -> Result<(), KeyError> {
+        self.add(owners, false)
     }
 
-    async fn retire(&self, owner: &Owner) -> Result<(), KeyError> {
-        let newest = self.newest(owner).await?;
-        self.write_over(owner, |line| Some(line.number) != newest).map(|_| ())
+    async fn retire(&self, owners: &[Owner]) -> Result<(), KeyError> {
+        self.write_over(owners, |line, newest| line.number != newest).map(|_| ())
     }
 
     async fn destroy(&self, owner: &Owner) -> Result<bool, KeyError> {
-        self.write_over(owner, |_| true).map(|count| count > 0)
+        self.write_over(std::slice::from_ref(owner), |_, _| true).map(|count| count > 0)
     }
 }
 

@@ -68,6 +68,14 @@ pub trait KeyProvider: fmt::Debug + Send + Sync {
     /// can be read for as long as the one key exists.
     fn holds_one_each(&self) -> bool;
 
+    /// Makes keys for those owners that have none, before something is sealed for each: where that is dear, all at once.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    async fn prepare(&self, _owners: &[Owner]) -> Result<(), KeyError> {
+        Ok(())
+    }
+
     /// Seals a data key with its owner's newest key, which is made when there is none.
     ///
     /// # Errors
@@ -86,18 +94,18 @@ pub trait KeyProvider: fmt::Debug + Send + Sync {
     /// [`KeyError`].
     async fn newest(&self, owner: &Owner) -> Result<Option<i64>, KeyError>;
 
-    /// Makes a newer key for an owner, with which is sealed from now on, and says its number. Where keys are made by people,
-    /// it is the newest that they have made.
+    /// Makes a newer key for each of some owners, with which is sealed from now on. Where keys are made by people, nothing is
+    /// done.
     ///
     /// # Errors
     /// [`KeyError`].
-    async fn renew(&self, owner: &Owner) -> Result<i64, KeyError>;
+    async fn renew(&self, owners: &[Owner]) -> Result<(), KeyError>;
 
-    /// Destroys all of an owner's keys but the newest. Only for when nothing is sealed with them any more.
+    /// Destroys all keys of some owners but their newest. Only for when nothing is sealed with them any more.
     ///
     /// # Errors
     /// [`KeyError`].
-    async fn retire(&self, owner: &Owner) -> Result<(), KeyError>;
+    async fn retire(&self, owners: &[Owner]) -> Result<(), KeyError>;
 
     /// Destroys all keys of an owner: what they sealed can be read by nobody any more, in no copy. Says whether there was
     /// any; where owners have no keys of their own, nothing is done.

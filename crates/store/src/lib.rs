@@ -23,11 +23,17 @@ mod failure;
 mod fence;
 mod open;
 mod place;
+mod rotation;
+mod sealed;
+mod sealing;
+mod shredding;
 mod statement;
 mod store;
 mod tokens;
 mod written;
 
 pub use backend::Settings;
-pub use open::{open, open_with};
+pub use open::{open, open_sealed, open_with};
+pub use rotation::{KeyRow, Progress, Rotation};
+pub use shredding::Shredded;
 pub use store::Store;

@@ -11,6 +11,9 @@ use crate::secret::{SECRET_LENGTH, Secret};
 /// What stands in the place of a key that was destroyed: as long as one.
 pub(super) const DESTROYED: &str = "destroyed-------------------------------------------------------";
 
+/// Bytes of a line: an owner with a name of 63 characters, a number and a key.
+pub(super) const LINE_MAX: usize = 160;
+
 /// A key's line.
 #[derive(Debug)]
 pub(super) struct Line {
