@@ -109,6 +109,9 @@ struct Image {
     log: Vec<u8>,
     /// For each write so far, how long the log was after it.
     log_lengths: Vec<(u64, u64)>,
+    /// The keys beside it.
+    keys: PathBuf,
+    _dir: tempfile::TempDir,
 }
 
 fn log_of(path: &Path) -> PathBuf {
@@ -133,8 +136,9 @@ async fn image() -> (Image, u64) {
         journal::write(&store, number).await.unwrap();
         log_lengths.push((number, std::fs::metadata(log_of(&path)).unwrap().len()));
     }
-    let image = Image { file: std::fs::read(&path).unwrap(), log: std::fs::read(log_of(&path)).unwrap(), log_lengths };
+    let (file, log) = (std::fs::read(&path).unwrap(), std::fs::read(log_of(&path)).unwrap());
     store.close().await;
+    let image = Image { file, log, log_lengths, keys: keys_of(&url), _dir: dir };
     (image, moved)
 }
 
@@ -146,6 +150,7 @@ impl Image {
         std::fs::write(&path, &self.file).unwrap();
         std::fs::write(log_of(&path), log).unwrap();
         let url = format!("sqlite:{}", path.display());
+        std::fs::copy(&self.keys, keys_of(&url)).unwrap();
         let store = open(&url).await.unwrap();
         let found = journal::last(&store).await;
         // And it is a store like any other.

@@ -11,7 +11,7 @@ use tenantry_engine::audit::{Audit, AuditError};
 use tenantry_engine::ports::answers::{AnswerStore as _, Given, Keyed, Turn};
 use tenantry_engine::ports::events::EventStore as _;
 use tenantry_engine::ports::store::{
-    ConfigStore as _, ControlStore as _, DecisionFilter, DecisionRecord, Intervention, StoreError,
+    Change, ConfigStore as _, ControlStore as _, DecisionFilter, DecisionRecord, DocumentKey, Intervention, StoreError,
 };
 use tenantry_keys::{EnvironmentProvider, FileProvider};
 use tenantry_store::{Progress, Rotation, Settings, Store, open_sealed};
@@ -42,10 +42,15 @@ fn decided(tenant: &str) -> DecisionRecord {
     DecisionRecord { inputs, planned, ..decision(workload(tenant, "api"), 5, 2, 4) }
 }
 
+/// A document with the secret; its digest is a real one's.
+fn secret(key: DocumentKey, based_on: u64) -> Change {
+    Change { digest: "d1".repeat(32), ..change(key, based_on, &format!("a: {SECRET}")) }
+}
+
 /// Everything that is sealed, for one tenant, each with the planted secret.
 async fn lives(store: &Arc<Store>, name: &str) {
     let key = workload(name, "api");
-    store.revise(&[change(tenant(name), 0, &format!("a: {SECRET}"))], &ann()).await.unwrap();
+    store.revise(&[secret(tenant(name), 0)], &ann()).await.unwrap();
     store.record(&[decided(name)]).await.unwrap();
     store.intervene(&key, &paused(), &ann()).await.unwrap();
     store.keep(&[blob(key, "model", SECRET.as_bytes())]).await.unwrap();
@@ -102,7 +107,7 @@ on_both!(
 async fn all_that_is_sealed_is_read_as_it_was_written(store: &Arc<Store>) {
     lives(store, "acme").await;
     lives(store, "globex").await;
-    store.revise(&[change(tier("gold"), 0, SECRET)], &ann()).await.unwrap();
+    store.revise(&[secret(tier("gold"), 0)], &ann()).await.unwrap();
     reads(store, "acme").await;
     reads(store, "globex").await;
     assert_eq!(store.documents(&only("acme")).await.unwrap().len(), 2, "a tenant opens the layers, too");
@@ -331,9 +336,10 @@ async fn what_was_there_before_is_read_and_sealed_by_a_rotation_that_may_be_brok
         plain.close().await;
         assert!(holds(&bytes(&url), SECRET));
         let store = open(&url).await.unwrap();
-        reads(&store, "acme").await;
+        assert!(store.head(&platform(), &tenant("acme")).await.unwrap().unwrap().body.unwrap().contains(SECRET));
         assert!(!keys_of(&url).exists(), "whoever looks makes no key");
-        store.revise(&[change(tenant("acme"), 1, &format!("a: {SECRET}"))], &ann()).await.unwrap();
+        store.revise(&[secret(tenant("acme"), 1)], &ann()).await.unwrap();
+        reads(&store, "acme").await;
         let waiting = store.rows_to_seal(None).await.unwrap();
         assert_eq!(waiting, 2 * 8, "what is written from now on is sealed");
         // Dropped in the middle, as by somebody who is killed.
