@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tenantry_keys::{Bound, DataKeyId, Key};
+use tenantry_keys::{Bound, DataKeyId, Key, KeyError};
 
 use crate::failure::Failure;
 use crate::statement::{Cell, Row, Value};
@@ -60,6 +60,8 @@ impl Covered {
 #[derive(Debug, Default)]
 pub(crate) struct Opener {
     pub(crate) keys: BTreeMap<DataKeyId, Arc<Key>>,
+    /// Keys that do not open, as their owner's was destroyed: whose, and where.
+    pub(crate) destroyed: BTreeMap<DataKeyId, (String, String)>,
     /// Whether a row that is not sealed is somebody else's.
     pub(crate) whole: bool,
 }
@@ -70,6 +72,11 @@ pub(crate) fn sealed_with(row: &Row) -> Option<DataKeyId> {
 }
 
 impl Opener {
+    /// Whether what a row holds was destroyed with its key.
+    pub(crate) fn is_destroyed(&self, row: &Row) -> bool {
+        sealed_with(row).is_some_and(|id| self.destroyed.contains_key(&id))
+    }
+
     /// What a row holds: its own column and its envelope are the next two values. None where there is nothing.
     pub(crate) fn open(&self, with: Option<i64>, row: &mut Row, bound: &Bound) -> Result<Option<Vec<u8>>, Failure> {
         let plain = match row.cell()? {
@@ -97,6 +104,9 @@ impl Opener {
             }
             return Ok(plain);
         };
+        if let Some((owner, place)) = self.destroyed.get(&DataKeyId(with)).cloned() {
+            return Err(KeyError::Destroyed { owner, place }.into());
+        }
         let key = self.keys.get(&DataKeyId(with));
         let key =
             key.ok_or_else(|| Failure::Unreadable("the data key that a row is sealed with is gone".to_owned()))?;

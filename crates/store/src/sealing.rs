@@ -86,6 +86,9 @@ pub(crate) fn kept_key(mut row: Row) -> Result<KeptKey, Failure> {
     Ok(KeptKey { name: DataKeyName { id, owner, purpose, version, whole }, wrapped, made_at })
 }
 
+/// A key, or whose key was destroyed and where.
+type Opened = Result<Arc<Key>, (String, String)>;
+
 /// Sealers by the owners of rows.
 #[derive(Debug)]
 pub(crate) struct Sealers(BTreeMap<String, Sealer>);
@@ -123,12 +126,19 @@ impl Keys {
         Ok(Arc::new(Key::new(&secret)?))
     }
 
-    /// Opens some keys and holds them.
-    pub(crate) async fn open_all(&self, kept: Vec<KeptKey>) -> Result<BTreeMap<DataKeyId, Arc<Key>>, Failure> {
+    /// Opens some keys and holds them. Of those whose owner's key was destroyed it says whose that was, and where: what they
+    /// sealed is gone, and is no reason not to read the rest.
+    pub(crate) async fn open_all(&self, kept: Vec<KeptKey>) -> Result<BTreeMap<DataKeyId, Opened>, Failure> {
         let one = |kept: KeptKey| async move {
-            let key = self.open(&kept).await?;
-            self.held.hold(kept.name.id, key.clone());
-            Ok::<_, Failure>((kept.name.id, key))
+            let opened = match self.open(&kept).await {
+                Ok(key) => {
+                    self.held.hold(kept.name.id, key.clone());
+                    Ok(key)
+                }
+                Err(Failure::Keys(KeyError::Destroyed { owner, place })) => Err((owner, place)),
+                Err(failure) => return Err(failure),
+            };
+            Ok::<_, Failure>((kept.name.id, opened))
         };
         stream::iter(kept).map(one).buffer_unordered(ASKED_AT_ONCE).try_collect().await
     }
@@ -197,8 +207,12 @@ fn at_hand(keys: Option<&Keys>, rows: &[Row]) -> Result<Option<(Opener, Vec<Data
 
 async fn fill(opener: &mut Opener, keys: Option<&Keys>, rows: Vec<Row>) -> Result<(), Failure> {
     let kept = rows.into_iter().map(kept_key).collect::<Result<Vec<_>, _>>()?;
-    if let Some(keys) = keys {
-        opener.keys.extend(keys.open_all(kept).await?);
+    let Some(keys) = keys else { return Ok(()) };
+    for (id, opened) in keys.open_all(kept).await? {
+        match opened {
+            Ok(key) => drop(opener.keys.insert(id, key)),
+            Err(destroyed) => drop(opener.destroyed.insert(id, destroyed)),
+        }
     }
     Ok(())
 }
@@ -307,7 +321,8 @@ async fn newest(
     }
     let names: BTreeMap<DataKeyId, String> =
         closed.iter().map(|kept| (kept.name.id, kept.name.owner.row().to_owned())).collect();
-    for (id, key) in keys.open_all(closed).await? {
+    for (id, opened) in keys.open_all(closed).await? {
+        let key = opened.map_err(|(owner, place)| KeyError::Destroyed { owner, place })?;
         if let Some(owner) = names.get(&id) {
             keys.held.remember(as_of, owner, purpose, id);
             sealers.insert(owner.clone(), Sealer(Some((id, key))));

@@ -92,8 +92,12 @@ impl Store {
 
     /// Reads rows that are sealed, with what opens them.
     async fn read_sealed(&self, reach: Reach<'_>, statement: Statement<'_>) -> Result<(Vec<Row>, Opener), Failure> {
-        let rows = self.backend.read(reach, statement).await?;
+        let mut rows = self.backend.read(reach, statement).await?;
         let opener = opener(&self.backend, reach, self.keys.as_deref(), &rows).await?;
+        if reach == Reach::Everybody && !opener.destroyed.is_empty() {
+            // A database from before a tenant was shredded: all others can be read.
+            rows.retain(|row| !opener.is_destroyed(row));
+        }
         Ok((rows, opener))
     }
 }

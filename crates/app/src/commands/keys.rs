@@ -213,7 +213,7 @@ async fn rotate(common: &Common, command: Rotate) -> anyhow::Result<ExitCode> {
     let answer = Rotated { what, keys_made: done.made, sealed_anew: done.done, old_keys_dropped: done.dropped };
     output::say(common.output, &answer, |answer| {
         let Rotated { what, keys_made, sealed_anew, .. } = answer;
-        format!("{keys_made} {what} were made, and {sealed_anew} {unit} sealed anew")
+        format!("new {what}: {keys_made}; {unit} sealed anew: {sealed_anew}")
     })?;
     Ok(ExitCode::SUCCESS)
 }
