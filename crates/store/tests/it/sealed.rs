@@ -428,7 +428,11 @@ async fn programs_with_keys_in_memory_seal_with_the_newest_from_a_rotation_on() 
             let keys = fresh.store.keys(Some(&acme())).await.unwrap();
             assert!(keys.iter().all(|key| key.version == version), "{keys:?}");
         }
-        reads(&open(&fresh.url).await.unwrap(), "acme").await;
+        fresh.store.revise(&[secret(tier("gold"), 0)], &ann()).await.unwrap();
+        let third = open(&fresh.url).await.unwrap();
+        let documents = third.documents(&only("acme")).await.unwrap();
+        assert_eq!(documents.len(), 2, "a tenant's scope opens the layers, with keys that are the platform's");
+        reads(&third, "acme").await;
         reads(&other, "acme").await;
     }
 }
