@@ -114,11 +114,12 @@ impl FileProvider {
         let mut file =
             OpenOptions::new().read(true).write(true).open(&self.path).map_err(|error| self.unwritten(error))?;
         self.check(&file)?;
-        // Kept until the file is closed, at the end of this function.
         file.lock().map_err(|error| self.unwritten(error))?;
         let lines = self.read(&mut file)?;
         let done = change(&mut file, &lines).map_err(|error| self.unwritten(error))?;
         file.sync_all().map_err(|error| self.unwritten(error))?;
+        // Closed, and so unlocked, before what is known is locked: who reads waits for the file while they hold that.
+        drop(file);
         self.known.lock().unwrap_or_else(PoisonError::into_inner).stamp = None;
         Ok(done)
     }

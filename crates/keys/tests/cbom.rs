@@ -38,16 +38,17 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// What a source names of libraries of cryptography: their constants, and types of hashes.
 fn named(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let shouted = |word: &&str| {
-        word.len() > 3 && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-    };
+    let shouted =
+        |word: &&str| word.len() > 3 && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     for statement in text.split("use ").skip(1).filter_map(|rest| rest.split(';').next()) {
         if ["aws_lc_rs::", "sha2::", "ring::"].iter().any(|library| statement.starts_with(library)) {
             let words = statement.split(|c: char| !(c.is_alphanumeric() || c == '_'));
             names.extend(words.filter(|word| shouted(word) || word.starts_with("Sha")).map(str::to_owned));
         }
     }
-    for module in ["aead::", "agreement::", "cipher::", "digest::", "hkdf::", "hmac::", "kem::", "pbkdf2::", "signature::"] {
+    for module in
+        ["aead::", "agreement::", "cipher::", "digest::", "hkdf::", "hmac::", "kem::", "pbkdf2::", "signature::"]
+    {
         for rest in text.split(module).skip(1) {
             let word = rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
             names.extend(Some(word).filter(|word| shouted(word)).map(str::to_owned));
@@ -70,8 +71,7 @@ fn every_algorithm_that_the_code_names_is_in_the_inventory() {
             sources(&folder, &mut files);
         }
     }
-    let used: BTreeSet<String> =
-        files.iter().flat_map(|file| named(&std::fs::read_to_string(file).unwrap())).collect();
+    let used: BTreeSet<String> = files.iter().flat_map(|file| named(&std::fs::read_to_string(file).unwrap())).collect();
     let known = properties(&inventory, "tenantry:code-name");
     assert!(used.contains("AES_256_GCM_SIV") && used.contains("ML_DSA_44") && used.contains("Sha256"), "{used:?}");
     let missing: Vec<_> = used.difference(&known).collect();

@@ -20,7 +20,7 @@ use crate::backend::Work;
 use crate::failure::Failure;
 use crate::fence::Reach;
 use crate::sealing::{
-    KEY_COLUMNS, KeptKey, count_key_changes, insert, kept_key, lock_alone, opener_within, sealers, store_key,
+    KEY_COLUMNS, KeptKey, as_of, count_key_changes, insert, kept_key, lock_alone, opener_within, sealers, store_key,
 };
 use crate::statement::{Cell, Statement, Value};
 use crate::store::{Store, only, transaction};
@@ -304,6 +304,8 @@ async fn reseal(
     after: Option<&[Cell]>,
     now: Timestamp,
 ) -> Result<Piece, Failure> {
+    // Before any row is locked, as those do who write.
+    as_of(work).await?;
     let statement = table.pending(work.dialect(), tenant, after, ROWS)?;
     let rows = work.fetch(statement).await?;
     let opener = opener_within(work, &rows).await?;

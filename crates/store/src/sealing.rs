@@ -237,7 +237,8 @@ pub(crate) async fn count_key_changes(work: &mut Work) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn as_of(work: &mut Work) -> Result<i64, Failure> {
+/// How often keys were changed: so they stay until the transaction ends.
+pub(crate) async fn as_of(work: &mut Work) -> Result<i64, Failure> {
     if let Some(as_of) = work.sealing.as_of {
         return Ok(as_of);
     }

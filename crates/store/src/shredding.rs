@@ -59,6 +59,8 @@ impl Store {
 }
 
 async fn erase(work: &mut Work, tenant: &TenantId, based_on: u64, by: &Authorship) -> Result<u64, Failure> {
+    // In the order in which all others come to these: two that wait for each other crosswise would wait for ever.
+    documents::count_changes(work, 0).await?;
     lock_alone(work).await?;
     count_key_changes(work).await?;
     documents::remove(work, tenant, based_on, by).await?;

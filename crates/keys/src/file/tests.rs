@@ -129,11 +129,13 @@ async fn a_line_that_was_torn_off_is_passed_over_and_any_other_damage_is_named()
 async fn many_who_make_keys_at_once_lose_none() {
     let (_folder, path) = place();
     let mut tasks = Vec::new();
-    for number in 0..24_u32 {
-        let path = path.clone();
+    // Some with a provider of their own, as other programs, and some with one.
+    let shared = std::sync::Arc::new(FileProvider::new(&path));
+    for number in 0..96_u32 {
+        let one = std::sync::Arc::new(FileProvider::new(&path));
+        let provider = if number % 3 == 0 { one } else { shared.clone() };
         tasks.push(tokio::spawn(async move {
-            let owner = Owner::Tenant(TenantId::new(format!("t{}", number % 8)).unwrap());
-            let provider = FileProvider::new(&path);
+            let owner = Owner::Tenant(TenantId::new(format!("t{}", number % 40)).unwrap());
             let wrapped = seal(&provider, &owner).await;
             (owner, wrapped)
         }));
