@@ -8,6 +8,9 @@
 //! the commit itself, the whole of it may be there or none. Revisions carry their base and kept blobs replace, so
 //! repeating is safe.
 //!
+//! What rows hold of a tenant is sealed with that tenant's data keys (`sealed`, `sealing`), where the store was opened with keys
+//! ([`open_sealed`]).
+//!
 //! [`ConfigStore`]: tenantry_engine::ports::store::ConfigStore
 //! [`ControlStore`]: tenantry_engine::ports::store::ControlStore
 //! [`TokenStore`]: tenantry_engine::ports::store::TokenStore
