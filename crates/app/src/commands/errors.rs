@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 62] = [
+const PAGES: [(&str, &str); 70] = [
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
