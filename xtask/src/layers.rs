@@ -11,6 +11,7 @@ use serde::Deserialize;
 const MAY_SEE: &[(&str, &[&str])] = &[
     ("tenantry-domain", &[]),
     ("tenantry-audit", &["tenantry-domain"]),
+    ("tenantry-keys", &["tenantry-domain"]),
     ("tenantry-forecast", &[]),
     ("tenantry-planner", &["tenantry-domain", "tenantry-forecast"]),
     ("tenantry-policy", &["tenantry-domain"]),
@@ -26,9 +27,9 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "tenantry-workflow",
         ],
     ),
-    ("tenantry-store", &["tenantry-domain", "tenantry-audit", "tenantry-engine"]),
+    ("tenantry-store", &["tenantry-domain", "tenantry-audit", "tenantry-keys", "tenantry-engine"]),
     ("tenantry-operator", &["tenantry-domain", "tenantry-engine"]),
-    ("tenantry-adapters", &["tenantry-domain", "tenantry-engine"]),
+    ("tenantry-adapters", &["tenantry-domain", "tenantry-keys", "tenantry-engine"]),
     ("tenantry-api", &["tenantry-domain", "tenantry-audit", "tenantry-engine"]),
     (
         "tenantry-sim",
@@ -39,6 +40,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
         &[
             "tenantry-domain",
             "tenantry-audit",
+            "tenantry-keys",
             "tenantry-forecast",
             "tenantry-planner",
             "tenantry-policy",

@@ -63,7 +63,7 @@ impl From<StoreError> for Problem {
                 "the document is written from somewhere else",
                 failed.to_string(),
             ),
-            StoreError::Full { .. } | StoreError::Unavailable { .. } => {
+            StoreError::Full { .. } | StoreError::Unavailable { .. } | StoreError::Keys { passes: true, .. } => {
                 warn!(error = &failed as &dyn std::error::Error, "the store did not do it");
                 let detail = "nothing was changed; it may be tried again";
                 Self::coded(StatusCode::SERVICE_UNAVAILABLE, code, "the store did not answer", detail)
@@ -74,7 +74,10 @@ impl From<StoreError> for Problem {
                 let detail = "the store does not take it; texts may hold no zero character";
                 Self::coded(StatusCode::UNPROCESSABLE_ENTITY, code, "the store refused it", detail)
             }
-            StoreError::TooNew { .. } | StoreError::Open { .. } | StoreError::Corrupt { .. } => {
+            StoreError::TooNew { .. }
+            | StoreError::Open { .. }
+            | StoreError::Keys { .. }
+            | StoreError::Corrupt { .. } => {
                 error!(error = &failed as &dyn std::error::Error, "the store cannot be read");
                 let detail = "what the store holds cannot be read; the server's log says more";
                 Self::coded(StatusCode::INTERNAL_SERVER_ERROR, code, "the store cannot be read", detail)

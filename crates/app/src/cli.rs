@@ -5,7 +5,8 @@ use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::unit::Span;
 
-use crate::commands::{audit, backtest, break_glass, can_i, config, demo, forecast, policy, simulate, token, up};
+use crate::commands::{audit, backtest, break_glass, can_i, config, demo, forecast, keys, policy, simulate, token, up};
+use crate::keys::KeyOptions;
 use crate::output::Format;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
@@ -49,6 +50,8 @@ pub(crate) struct Common {
     /// The store: a file, `sqlite:PATH` or `postgres://USER@HOST/NAME` [default: tenantry/tenantry.db in the user's data folder]
     #[arg(long, global = true, env = "TENANTRY_STORE", value_name = "URL")]
     pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
     /// Form of the answer
     #[arg(long, short, global = true, value_enum, default_value_t)]
     pub(crate) output: Format,
@@ -85,6 +88,13 @@ pub(crate) enum Command {
   tenantry audit verify")]
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// The keys that the store is sealed with: list, renew, destroy
+    #[command(after_help = "Examples:
+  tenantry keys list
+  tenantry keys rotate
+  tenantry keys shred acme --yes --reason 'contract ended'")]
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Say why a workload is the size it is
     #[command(after_help = "Examples:
   tenantry explain acme/api              the last decision

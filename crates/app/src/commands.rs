@@ -11,6 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod forecast;
 mod get;
 mod intervene;
+pub(crate) mod keys;
 pub(crate) mod policy;
 mod recommend;
 mod recorded;
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Errors { code } => errors::run(&common, code.as_deref()),
         Command::Config(command) => config::run(&common, command).await,
         Command::Audit(command) => audit::run(&common, command).await,
+        Command::Keys(command) => keys::run(&common, command).await,
         Command::Get(command) => get::run(&common, command).await,
         Command::Explain(command) => explain::run(&common, command).await,
         Command::Recommend(command) => recommend::run(&common, command).await,

@@ -10,10 +10,12 @@ use tenantry_engine::audit::AuditError;
 use tenantry_engine::ports::store::StoreError;
 use tenantry_engine::record::RecordError;
 use tenantry_engine::tenants::TenantsError;
+use tenantry_keys::KeyError;
 use tenantry_operator::ConnectError;
 use tenantry_sim::scenario::ScenarioError;
 
 use crate::commands::explain::Undecided;
+use crate::commands::keys::NotShredded;
 use crate::terminal;
 
 /// What was asked cannot be done: bad input, nothing found, a store that does not open.
@@ -51,6 +53,8 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let audit = || error.downcast_ref::<AuditError>().map(AuditError::code);
     let undecided = || error.downcast_ref::<Undecided>().map(Undecided::code);
     let access = || error.downcast_ref::<AccessError>().map(AccessError::code);
+    let shredded = || error.downcast_ref::<NotShredded>().map(NotShredded::code);
+    let keys = || error.downcast_ref::<KeyError>().map(KeyError::code);
     let tokens = || error.downcast_ref::<TokensError>().map(TokensError::code);
     let writing = || error.downcast_ref::<WritingError>().map(WritingError::code);
     let glass = || error.downcast_ref::<GlassError>().map(GlassError::code);
@@ -68,4 +72,6 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         .or_else(record)
         .or_else(scenario)
         .or_else(serve)
+        .or_else(keys)
+        .or_else(shredded)
 }

@@ -5,6 +5,7 @@ mod author;
 mod cli;
 mod commands;
 mod failure;
+mod keys;
 mod output;
 mod page;
 mod parallel;

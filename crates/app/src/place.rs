@@ -4,18 +4,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tenantry_store::Store;
+use tenantry_store::{Settings, Store};
 
-/// Opens the store at `url`, or at its usual place.
+use crate::keys::KeyOptions;
+
+/// Opens the store at `url`, or at its usual place, with its keys.
 ///
 /// # Errors
-/// A store that does not open, or no home to put it in.
-pub(crate) async fn open(url: Option<&str>) -> anyhow::Result<Arc<Store>> {
+/// A store that does not open, keys that are not its own, or no home to put it in.
+pub(crate) async fn open(url: Option<&str>, keys: &KeyOptions) -> anyhow::Result<Arc<Store>> {
+    let provider = keys.provider(url)?;
     let url = match url {
         Some(url) => url.to_owned(),
         None => usual()?,
     };
-    Ok(tenantry_store::open(&url).await?)
+    Ok(tenantry_store::open_sealed(&url, &Settings::default(), provider).await?)
 }
 
 /// A file that belongs to the store: beside it where it is a file, else in the user's data folder.

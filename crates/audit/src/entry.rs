@@ -38,7 +38,8 @@ pub struct Entry {
     /// Digest of what was there before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// [`digest`] of the details, which are kept beside the entry and may be erased without it.
+    /// [`commitment`](crate::Detail::commitment) to the details, which are kept beside the entry and may be erased without it;
+    /// of entries from before there were salts, their [`digest`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// From where: an address, or `local`.

@@ -32,6 +32,9 @@ pub enum Line {
         /// Its details, where they were not erased.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<Value>,
+        /// The salt of their commitment, in hexadecimal; details from before there were salts have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        salt: Option<String>,
     },
     /// An entry that the store has, and that is none.
     Unreadable {

@@ -8,12 +8,14 @@
 //! Nothing here reads a clock, a file or the network; keys come in as seeds. New seeds, and what signatures of ML-DSA draw,
 //! come from the system's random numbers.
 
+mod detail;
 mod entry;
 mod export;
 mod key;
 mod tree;
 mod verify;
 
+pub use detail::{Detail, DetailError};
 pub use entry::{ENTRY_MAX, Entry, EntryError, Outcome, digest};
 pub use export::{FORMAT, Line};
 pub use key::{Checkpoint, CheckpointError, PublicKeys, SEED_LENGTH, SigningKeys, origin};

@@ -9,6 +9,7 @@ use std::fmt;
 
 use tenantry_domain::time::Timestamp;
 
+use crate::detail::Detail;
 use crate::entry::{Entry, digest};
 use crate::export::{FORMAT, Line};
 use crate::key::{Checkpoint, PublicKeys};
@@ -181,8 +182,13 @@ impl Verifier {
         match serde_json::from_str::<Line>(text) {
             Err(error) => self.findings.push(Finding::Unreadable { line, message: error.to_string() }),
             Ok(Line::Log { format, origin, keys }) => self.begin(format, origin, &keys),
-            Ok(Line::Entry { entry, hash, detail }) => {
-                let detail = detail.map(|detail| digest(detail.to_string().as_bytes()));
+            Ok(Line::Entry { entry, hash, detail, salt }) => {
+                let detail = detail.map(|detail| match salt {
+                    Some(salt) => {
+                        Detail::from_parts(detail, salt).map(|detail| detail.commitment()).unwrap_or_default()
+                    }
+                    None => digest(detail.to_string().as_bytes()),
+                });
                 self.entry(&entry, &hash, detail.as_deref());
             }
             Ok(Line::Unreadable { seq, hash }) => {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tenantry_audit::{
-    Checkpoint, CheckpointError, Entry, EntryError, FORMAT, Hash, Inclusion, Line, Missing, PublicKeys, SigningKeys,
-    added, edge, first_place, hash_of, origin, prove_inclusion, root,
+    Checkpoint, CheckpointError, Detail, Entry, EntryError, FORMAT, Hash, Inclusion, Line, Missing, PublicKeys,
+    SigningKeys, added, edge, first_place, hash_of, origin, prove_inclusion, root,
 };
 use tenantry_domain::time::Timestamp;
 use thiserror::Error;
@@ -311,18 +311,19 @@ impl Audit {
             let places: Vec<u64> = entries.iter().map(|logged| first_place(logged.seq)).collect();
             let hashes: BTreeMap<u64, Hash> =
                 self.store.hashes(log, &places).await.map_err(AuditError::from)?.into_iter().collect();
-            if entries.is_empty() {
-                break;
-            }
-            for logged in entries.iter().filter(|logged| logged.seq < sealed) {
+            let Some(last) = entries.last() else { break };
+            next = last.seq + 1;
+            for logged in entries.into_iter().filter(|logged| logged.seq < sealed) {
                 // What the tree has for it, also where the entry is another one by now: that is what is to be seen.
                 let hash = hashes.get(&first_place(logged.seq)).map(Hash::to_string).unwrap_or_default();
                 write(match Entry::from_bytes(&logged.entry) {
-                    Ok(entry) => Line::Entry { entry, hash, detail: None },
+                    Ok(entry) => {
+                        let (detail, salt) = logged.detail.map(Detail::into_parts).unzip();
+                        Line::Entry { entry, hash, detail, salt }
+                    }
                     Err(_) => Line::Unreadable { seq: logged.seq, hash },
                 })?;
             }
-            next = entries.last().map_or(sealed, |logged| logged.seq + 1);
         }
         for checkpoint in checkpoints {
             write(Line::Checkpoint(checkpoint))?;

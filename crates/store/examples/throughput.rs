@@ -1,8 +1,9 @@
 //! Prints how long the store takes for the batches that the engine makes:
-//! `cargo run --release -p tenantry-store --example throughput [STORE]`; without a store, a SQLite file in a new folder.
+//! `cargo run --release -p tenantry-store --example throughput [--plain] [STORE]`; without a store, a SQLite file in a new folder.
 #![allow(clippy::print_stdout, reason = "it is for reading")]
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
@@ -14,7 +15,8 @@ use tenantry_engine::ports::store::{
     Retention,
 };
 use tenantry_engine::scope::Scope;
-use tenantry_store::Store;
+use tenantry_keys::FileProvider;
+use tenantry_store::{Settings, Store};
 
 type Outcomes<T> = Result<T, Box<dyn Error>>;
 
@@ -25,9 +27,16 @@ const ROUNDS: usize = 20;
 #[tokio::main]
 async fn main() -> Outcomes<()> {
     let dir = tempfile::tempdir()?;
-    let url = std::env::args().nth(1).unwrap_or_else(|| dir.path().join("tenantry.db").display().to_string());
+    // `--plain` is a store that is not sealed, to compare with.
+    let (flags, urls): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|given| given.starts_with("--"));
+    let url = urls.into_iter().next().unwrap_or_else(|| dir.path().join("tenantry.db").display().to_string());
     let began = Instant::now();
-    let store = tenantry_store::open(&url).await?;
+    let store = if flags.iter().any(|flag| flag == "--plain") {
+        tenantry_store::open(&url).await?
+    } else {
+        let keys = Arc::new(FileProvider::new(dir.path().join("tenantry.keys")));
+        tenantry_store::open_sealed(&url, &Settings::default(), keys).await?
+    };
     println!("{}", store.describe());
     show("open", &[began.elapsed()]);
     documents(&store).await?;

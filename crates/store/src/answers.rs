@@ -3,9 +3,12 @@
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
 use tenantry_engine::ports::answers::{Given, Keyed, Turn};
+use tenantry_keys::{Bound, Purpose};
 
 use crate::backend::Work;
 use crate::failure::Failure;
+use crate::sealed::{Covered, Opener};
+use crate::sealing::{opener_within, sealer};
 use crate::statement::{Row, Statement, Value};
 
 fn place(asked: &Keyed) -> [Value<'_>; 3] {
@@ -31,28 +34,45 @@ pub(crate) async fn take(
     if work.execute(Statement::new(sql, values)).await? == 1 {
         return Ok(Turn::Yours);
     }
-    let sql = "SELECT digest, status, tag, body FROM answers WHERE tenant = $1 AND caller = $2 AND key = $3";
+    let sql = "SELECT sealed_with, digest, status, tag, body, sealed FROM answers WHERE tenant = $1 AND caller = $2 AND key = $3";
     let found = work.fetch(Statement::new(sql, place(asked).to_vec())).await?;
+    let opener = opener_within(work, &found).await?;
     // One that has just been given up by its holder is as good as under way.
-    found.into_iter().next().map_or(Ok(Turn::UnderWay), |row| turn(row, &asked.digest))
+    found.into_iter().next().map_or(Ok(Turn::UnderWay), |row| turn(row, asked, &opener))
 }
 
-fn turn(mut row: Row, digest: &str) -> Result<Turn, Failure> {
-    if row.text()? != digest {
+fn bound(asked: &Keyed) -> Bound {
+    let tenant = asked.tenant.as_ref().map_or("", TenantId::as_str);
+    Bound::to("answers").text(tenant).text(&asked.caller).text(&asked.key).text(&asked.digest)
+}
+
+fn turn(mut row: Row, asked: &Keyed, opener: &Opener) -> Result<Turn, Failure> {
+    let with = row.maybe_int()?;
+    if row.text()? != asked.digest {
         return Ok(Turn::Another);
     }
     let Some(status) = row.maybe_int()? else { return Ok(Turn::UnderWay) };
     let status = u16::try_from(status).map_err(|_| Failure::Unreadable(format!("{status} is no status")))?;
-    Ok(Turn::Done(Given { status, tag: row.maybe_text()?, body: row.bytes()? }))
+    let tag = row.maybe_text()?;
+    let body = opener.open(with, &mut row, &bound(asked))?.unwrap_or_default();
+    Ok(Turn::Done(Given { status, tag, body }))
 }
 
 pub(crate) async fn end(work: &mut Work, asked: &Keyed, given: Option<&Given>) -> Result<(), Failure> {
+    let covered = match given {
+        Some(given) => {
+            let tenant = asked.tenant.as_ref().map_or("", TenantId::as_str);
+            sealer(work, Purpose::Answers, tenant, asked.at).await?.seal(&given.body, &bound(asked))?
+        }
+        None => Covered::default(),
+    };
     let mut values = place(asked).to_vec();
     let sql = match given {
         None => "DELETE FROM answers WHERE tenant = $1 AND caller = $2 AND key = $3 AND status IS NULL",
         Some(Given { status, tag, body }) => {
-            values.extend([Value::Int((*status).into()), Value::MaybeText(tag.as_deref()), Value::Bytes(body)]);
-            "UPDATE answers SET status = $4, tag = $5, body = $6 \
+            values.extend([Value::Int((*status).into()), Value::MaybeText(tag.as_deref())]);
+            values.extend([covered.maybe_bytes(Some(body)), covered.with(), covered.sealed()]);
+            "UPDATE answers SET status = $4, tag = $5, body = $6, sealed_with = $7, sealed = $8 \
              WHERE tenant = $1 AND caller = $2 AND key = $3 AND status IS NULL"
         }
     };

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use tenantry_audit::{Entry, Hash};
+use tenantry_audit::{Detail, Entry, Hash};
 use tenantry_domain::id::TenantId;
+use tenantry_domain::time::Timestamp;
 use tenantry_engine::ports::store::audit::{Deed, LogFilter, LogHead, LogOf, Logged, Seal};
 use tenantry_engine::scope::Scope;
+use tenantry_keys::{Bound, Purpose};
 
 use crate::backend::Work;
 use crate::failure::Failure;
+use crate::sealed::{Covered, Opener};
+use crate::sealing::sealers;
 use crate::statement::{Row, Statement, Value, signed};
 
 /// Between two checkpoints that are kept there are at most so many entries, and most often as many: each is some
@@ -44,16 +48,25 @@ pub(crate) async fn append(work: &mut Work, deeds: &[Deed]) -> Result<(), Failur
             next.insert(log, entries.saturating_sub(count));
         }
     }
+    let told = deeds.iter().filter(|deed| !deed.details.is_empty());
+    let now = deeds.iter().map(|deed| deed.at).max().unwrap_or(Timestamp::from_millis(0));
+    let sealers = sealers(work, Purpose::Audit, told.map(|deed| name(&deed.log)), now).await?;
     let mut written = Vec::with_capacity(deeds.len());
     for deed in deeds {
         let place = next.get_mut(name(&deed.log)).ok_or_else(|| Failure::Unreadable("a log is missing".to_owned()))?;
-        let entry = entry(deed, *place);
+        let (detail, commitment) = detail(deed)?;
+        let entry = entry(deed, *place, commitment);
+        let bound = bound(name(&deed.log), signed(*place)?);
+        let covered = match &detail {
+            Some(detail) => sealers.of(name(&deed.log)).seal(detail.as_bytes(), &bound)?,
+            None => Covered::default(),
+        };
         *place += 1;
         let bytes = entry.to_bytes().map_err(|error| Failure::Refused(error.to_string()))?;
-        written.push((entry, bytes));
+        written.push((entry, bytes, detail, covered));
     }
     let mut rows = Vec::with_capacity(written.len());
-    for ((entry, bytes), deed) in written.iter().zip(deeds) {
+    for ((entry, bytes, detail, covered), deed) in written.iter().zip(deeds) {
         rows.push([
             Value::Text(name(&deed.log)),
             Value::Int(signed(entry.seq)?),
@@ -61,15 +74,35 @@ pub(crate) async fn append(work: &mut Work, deeds: &[Deed]) -> Result<(), Failur
             Value::Text(&entry.actor),
             Value::Text(&entry.action),
             Value::Bytes(bytes),
+            covered.maybe_text(detail.as_deref()),
+            covered.with(),
+            covered.sealed(),
         ]);
     }
-    let before = "INSERT INTO audit_entries (tenant, seq, at, actor, action, entry) VALUES";
+    let before =
+        "INSERT INTO audit_entries (tenant, seq, at, actor, action, entry, detail, sealed_with, sealed) VALUES";
     work.execute_all(Statement::bulk(work.dialect(), before, &rows, "")).await?;
     Ok(())
 }
 
-fn entry(deed: &Deed, seq: u64) -> Entry {
-    let Deed { log, actor, from, at, action, resource, outcome, reason, request, policies, before, after } =
+fn bound(log: &str, seq: i64) -> Bound {
+    Bound::to("audit_entries").text(log).number(seq)
+}
+
+/// Details as they are kept, with the commitment to them.
+fn detail(deed: &Deed) -> Result<(Option<String>, Option<String>), Failure> {
+    if deed.details.is_empty() {
+        return Ok((None, None));
+    }
+    let refused = |error: &dyn std::fmt::Display| Failure::Refused(error.to_string());
+    let detail = Detail::new(deed.details.clone()).map_err(|error| refused(&error))?;
+    let kept = serde_json::to_string(&detail).map_err(|error| refused(&error))?;
+    Ok((Some(kept), Some(detail.commitment())))
+}
+
+fn entry(deed: &Deed, seq: u64, detail: Option<String>) -> Entry {
+    // Details are kept beside the entry.
+    let Deed { log, actor, from, at, action, resource, outcome, reason, request, policies, before, after, details: _ } =
         deed.clone();
     Entry {
         action: action.to_owned(),
@@ -77,7 +110,7 @@ fn entry(deed: &Deed, seq: u64) -> Entry {
         after,
         at,
         before,
-        detail: None,
+        detail,
         from,
         outcome,
         policies,
@@ -108,12 +141,13 @@ pub(crate) fn read_heads(rows: Vec<Row>) -> Result<Vec<LogHead>, Failure> {
 }
 
 pub(crate) fn entries(log: &LogOf, from: u64, count: u32) -> Result<Statement<'_>, Failure> {
-    let sql = "SELECT seq, entry FROM audit_entries WHERE tenant = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
+    let sql = "SELECT sealed_with, seq, entry, tenant, detail, sealed FROM audit_entries WHERE tenant = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
     Ok(Statement::new(sql, vec![Value::Text(name(log)), Value::Int(signed(from)?), Value::Int(count.into())]))
 }
 
 pub(crate) fn matching<'a>(log: &'a LogOf, filter: &'a LogFilter, count: u32) -> Result<Statement<'a>, Failure> {
-    let mut sql = "SELECT seq, entry FROM audit_entries WHERE tenant = $1".to_owned();
+    let mut sql =
+        "SELECT sealed_with, seq, entry, tenant, detail, sealed FROM audit_entries WHERE tenant = $1".to_owned();
     let mut values = vec![Value::Text(name(log))];
     let mut also = |condition: &str, value: Value<'a>| {
         values.push(value);
@@ -135,8 +169,19 @@ pub(crate) fn matching<'a>(log: &'a LogOf, filter: &'a LogFilter, count: u32) ->
     Ok(Statement::new(sql, values))
 }
 
-pub(crate) fn read_entries(rows: Vec<Row>) -> Result<Vec<Logged>, Failure> {
-    rows.into_iter().map(|mut row| Ok(Logged { seq: row.count()?, entry: row.bytes()? })).collect()
+/// Reads entries with what can be read of their details: one that is altered is the reader's to find, and the commitment of
+/// its entry tells what it was not.
+pub(crate) fn read_entries(rows: Vec<Row>, opener: &Opener) -> Result<Vec<Logged>, Failure> {
+    let one = |mut row: Row| {
+        let with = row.maybe_int()?;
+        let (seq, entry, log) = (row.count()?, row.bytes()?, row.text()?);
+        // A place that no entry can have is somebody's doing, and is shown with the rest.
+        let place = i64::try_from(seq).unwrap_or(i64::MAX);
+        let detail = opener.text(with, &mut row, &bound(&log, place)).unwrap_or_default();
+        let detail = detail.and_then(|detail| serde_json::from_str(&detail).ok());
+        Ok(Logged { seq, entry, detail })
+    };
+    rows.into_iter().map(one).collect()
 }
 
 /// The hashes at some places; a statement for as many as one may have.

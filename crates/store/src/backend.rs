@@ -11,6 +11,7 @@ use sqlx::{Value as _, ValueRef as _};
 
 use crate::failure::Failure;
 use crate::fence::Reach;
+use crate::sealing::Sealing;
 use crate::statement::{Cell, Dialect, Row, Statement, Value};
 
 /// Connections of an open store.
@@ -58,6 +59,17 @@ impl Backend {
         }
     }
 
+    /// Leaves nothing in a SQLite file of what was deleted or written over: the file is written anew, and its log emptied.
+    /// A server cleans up by itself, when it comes to it.
+    pub(crate) async fn scrub(&self) -> Result<(), Failure> {
+        if let Self::Sqlite { writer, .. } = self {
+            let mut connection = Connection::Sqlite(writer.acquire().await?);
+            connection.run("VACUUM".to_owned()).await?;
+            connection.run("PRAGMA wal_checkpoint(TRUNCATE)".to_owned()).await?;
+        }
+        Ok(())
+    }
+
     /// Waits for work under way and closes all connections.
     pub(crate) async fn close(&self) {
         match self {
@@ -79,11 +91,13 @@ impl Backend {
 pub(crate) struct Work {
     connection: Connection,
     settled: bool,
+    /// What it seals with.
+    pub(crate) sealing: Sealing,
 }
 
 impl Work {
     async fn begin(connection: Connection, begin: String) -> Result<Self, Failure> {
-        let mut work = Self { connection, settled: false };
+        let mut work = Self { connection, settled: false, sealing: Sealing::default() };
         work.connection.run(begin).await?;
         Ok(work)
     }
@@ -118,6 +132,7 @@ impl Work {
             Ok(value) => {
                 self.connection.run("COMMIT").await?;
                 self.settled = true;
+                self.sealing.committed();
                 Ok(value)
             }
             Err(failure) => {
@@ -226,7 +241,7 @@ const fn keeps(values: &[Value<'_>]) -> bool {
 fn check(values: &[Value<'_>]) -> Result<(), Failure> {
     let holds_zero = |value: &Value<'_>| match value {
         Value::Text(text) | Value::MaybeText(Some(text)) => text.contains('\0'),
-        Value::Int(_) | Value::MaybeInt(_) | Value::MaybeText(None) | Value::Bytes(_) => false,
+        Value::Int(_) | Value::MaybeInt(_) | Value::MaybeText(None) | Value::Bytes(_) | Value::MaybeBytes(_) => false,
     };
     if values.iter().any(holds_zero) {
         return Err(Failure::Refused("a text holds a zero character; remove it".to_owned()));
@@ -243,6 +258,7 @@ fn sqlite_arguments(values: &[Value<'_>]) -> Result<SqliteArguments, Failure> {
             Value::Text(value) => arguments.add(value),
             Value::MaybeText(value) => arguments.add(value),
             Value::Bytes(value) => arguments.add(value),
+            Value::MaybeBytes(value) => arguments.add(value),
         }
         .map_err(sqlx::Error::Encode)?;
     }
@@ -258,6 +274,7 @@ fn postgres_arguments(values: &[Value<'_>]) -> Result<PgArguments, Failure> {
             Value::Text(value) => arguments.add(value),
             Value::MaybeText(value) => arguments.add(value),
             Value::Bytes(value) => arguments.add(value),
+            Value::MaybeBytes(value) => arguments.add(value),
         }
         .map_err(sqlx::Error::Encode)?;
     }

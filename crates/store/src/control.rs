@@ -7,11 +7,14 @@ use tenantry_domain::time::Timestamp;
 use tenantry_engine::ports::store::audit::Deed;
 use tenantry_engine::ports::store::{Authorship, Intervention, Kept};
 use tenantry_engine::scope::Scope;
+use tenantry_keys::{Bound, Purpose};
 
 use crate::audit;
 use crate::backend::Work;
 use crate::documents::count_changes;
 use crate::failure::Failure;
+use crate::sealed::{Covered, Opener};
+use crate::sealing::{sealer, sealers};
 use crate::statement::{Row, Statement, Value, signed};
 
 pub(crate) async fn intervene(
@@ -23,8 +26,11 @@ pub(crate) async fn intervene(
     let change = count_changes(work, 1).await?;
     let body = serde_json::to_string(intervention).map_err(|error| Failure::Refused(error.to_string()))?;
     let (tenant, workload) = (Value::Text(key.tenant.as_str()), Value::Text(key.workload.as_str()));
-    let noted = vec![Value::Int(signed(change)?), tenant, workload, Value::Text(&body)];
-    let sql = "INSERT INTO asked (change, tenant, workload, body) VALUES ($1, $2, $3, $4)";
+    let (number, change) = (signed(change)?, Value::Int(signed(change)?));
+    let sealer = sealer(work, Purpose::Config, key.tenant.as_str(), by.at).await?;
+    let covered = sealer.seal(body.as_bytes(), &bound("asked", key, number))?;
+    let noted = vec![change, tenant, workload, covered.text(&body), covered.with(), covered.sealed()];
+    let sql = "INSERT INTO asked (change, tenant, workload, body, sealed_with, sealed) VALUES ($1, $2, $3, $4, $5, $6)";
     work.execute(Statement::new(sql, noted)).await?;
     audit::append(work, &[deed(key, intervention, &body, by)]).await?;
     let place = [Value::Text(key.tenant.as_str()), Value::Text(key.workload.as_str())];
@@ -33,10 +39,12 @@ pub(crate) async fn intervene(
         work.execute(Statement::new(sql, place.to_vec())).await?;
         return Ok(());
     }
-    let sql = "INSERT INTO interventions (tenant, workload, body) VALUES ($1, $2, $3) \
-               ON CONFLICT (tenant, workload) DO UPDATE SET body = excluded.body";
+    let sql = "INSERT INTO interventions (tenant, workload, body, change, sealed_with, sealed) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, workload) DO UPDATE SET body = excluded.body, \
+               change = excluded.change, sealed_with = excluded.sealed_with, sealed = excluded.sealed";
+    let covered = sealer.seal(body.as_bytes(), &bound("interventions", key, number))?;
     let mut values = place.to_vec();
-    values.push(Value::Text(&body));
+    values.extend([covered.text(&body), change, covered.with(), covered.sealed()]);
     work.execute(Statement::new(sql, values)).await?;
     Ok(())
 }
@@ -46,20 +54,30 @@ fn deed(key: &WorkloadKey, asked: &Intervention, body: &str, by: &Authorship) ->
     Deed {
         action: if *asked == Intervention::default() { "workload.clear" } else { "workload.ask" },
         after: Some(tenantry_audit::digest(body.as_bytes())),
+        details: BTreeMap::from([("asked".to_owned(), body.to_owned())]),
         ..Deed::done(Some(key.tenant.clone()), by, format!("workload/{key}"))
     }
 }
 
 pub(crate) fn all_interventions(scope: &Scope) -> Statement<'_> {
     let (filter, values) = in_scope(scope);
-    let sql = format!("SELECT tenant, workload, body FROM interventions {filter} ORDER BY tenant, workload");
+    let sql = format!(
+        "SELECT sealed_with, tenant, workload, change, body, sealed FROM interventions {filter} ORDER BY tenant, workload"
+    );
     Statement::new(sql, values)
 }
 
-pub(crate) fn interventions(rows: Vec<Row>) -> Result<Vec<(WorkloadKey, Intervention)>, Failure> {
+/// What an intervention is bound to, in one of its two tables.
+pub(crate) fn bound(table: &str, key: &WorkloadKey, change: i64) -> Bound {
+    Bound::to(table).text(key.tenant.as_str()).text(key.workload.as_str()).number(change)
+}
+
+pub(crate) fn interventions(rows: Vec<Row>, opener: &Opener) -> Result<Vec<(WorkloadKey, Intervention)>, Failure> {
     let one = |mut row: Row| {
+        let with = row.maybe_int()?;
         let key = WorkloadKey { tenant: row.parsed()?, workload: row.parsed()? };
-        let body = row.text()?;
+        let bound = bound("interventions", &key, row.int()?);
+        let body = opener.text(with, &mut row, &bound)?.unwrap_or_default();
         let intervention = serde_json::from_str(&body)
             .map_err(|error| Failure::Unreadable(format!("intervention on `{key}`: {error}")))?;
         Ok((key, intervention))
@@ -73,19 +91,31 @@ pub(crate) async fn keep(work: &mut Work, kept: &[Kept]) -> Result<(), Failure> 
     for item in kept {
         last.insert((&item.key, &item.part), item);
     }
+    let full = last.values().filter(|item| !item.bytes.is_empty());
+    let now = full.clone().map(|item| item.at).max().unwrap_or(Timestamp::from_millis(0));
+    let sealers = sealers(work, Purpose::State, full.map(|item| item.key.tenant.as_str()), now).await?;
+    let mut covers = Vec::with_capacity(last.len());
+    for ((key, part), item) in &last {
+        covers.push(if item.bytes.is_empty() {
+            Covered::default()
+        } else {
+            sealers.of(key.tenant.as_str()).seal(&item.bytes, &kept_bound(key, part, item.at))?
+        });
+    }
     let mut written = Vec::new();
     let mut emptied = Vec::new();
-    for ((key, part), item) in last {
+    for (((key, part), item), covered) in last.into_iter().zip(&covers) {
         let (tenant, workload) = (Value::Text(key.tenant.as_str()), Value::Text(key.workload.as_str()));
         if item.bytes.is_empty() {
             emptied.push([tenant, workload, Value::Text(part)]);
         } else {
-            let (bytes, at) = (Value::Bytes(&item.bytes), Value::Int(item.at.as_millis()));
-            written.push([tenant, workload, Value::Text(part), bytes, at]);
+            let (bytes, at) = (covered.bytes(&item.bytes), Value::Int(item.at.as_millis()));
+            written.push([tenant, workload, Value::Text(part), bytes, at, covered.with(), covered.sealed()]);
         }
     }
-    let before = "INSERT INTO kept (tenant, workload, part, bytes, at) VALUES";
-    let after = "ON CONFLICT (tenant, workload, part) DO UPDATE SET bytes = excluded.bytes, at = excluded.at";
+    let before = "INSERT INTO kept (tenant, workload, part, bytes, at, sealed_with, sealed) VALUES";
+    let after = "ON CONFLICT (tenant, workload, part) DO UPDATE SET bytes = excluded.bytes, at = excluded.at, \
+                 sealed_with = excluded.sealed_with, sealed = excluded.sealed";
     work.execute_all(Statement::bulk(work.dialect(), before, &written, after)).await?;
     let before = "DELETE FROM kept WHERE (tenant, workload, part) IN (VALUES";
     work.execute_all(Statement::bulk(work.dialect(), before, &emptied, ")")).await?;
@@ -98,20 +128,24 @@ pub(crate) fn parts<'a>(scope: &'a Scope, part: &'a str) -> Statement<'a> {
     let number = values.len();
     let joined = if filter.is_empty() { "WHERE" } else { "AND" };
     let sql = format!(
-        "SELECT tenant, workload, part, bytes, at FROM kept {filter} {joined} \
+        "SELECT sealed_with, tenant, workload, part, at, bytes, sealed FROM kept {filter} {joined} \
          substr(part, 1, length(${number})) = ${number} ORDER BY tenant, workload, part"
     );
     Statement::new(sql, values)
 }
 
-pub(crate) fn kept(rows: Vec<Row>) -> Result<Vec<Kept>, Failure> {
+fn kept_bound(key: &WorkloadKey, part: &str, at: Timestamp) -> Bound {
+    let bound = Bound::to("kept").text(key.tenant.as_str()).text(key.workload.as_str());
+    bound.text(part).number(at.as_millis())
+}
+
+pub(crate) fn kept(rows: Vec<Row>, opener: &Opener) -> Result<Vec<Kept>, Failure> {
     let one = |mut row: Row| {
-        Ok(Kept {
-            key: WorkloadKey { tenant: row.parsed()?, workload: row.parsed()? },
-            part: row.text()?,
-            bytes: row.bytes()?,
-            at: Timestamp::from_millis(row.int()?),
-        })
+        let with = row.maybe_int()?;
+        let key = WorkloadKey { tenant: row.parsed()?, workload: row.parsed()? };
+        let (part, at) = (row.text()?, Timestamp::from_millis(row.int()?));
+        let bytes = opener.open(with, &mut row, &kept_bound(&key, &part, at))?.unwrap_or_default();
+        Ok(Kept { key, part, bytes, at })
     };
     rows.into_iter().map(one).collect()
 }

@@ -9,10 +9,13 @@ use tenantry_domain::unit::Replicas;
 use tenantry_engine::ports::store::audit::Deed;
 use tenantry_engine::ports::store::{Authorship, DecisionFilter, DecisionRecord, Retention};
 use tenantry_engine::scope::Scope;
+use tenantry_keys::{Bound, Purpose};
 
 use crate::audit;
 use crate::backend::Work;
 use crate::failure::Failure;
+use crate::sealed::{Opener, text};
+use crate::sealing::sealers;
 use crate::statement::{Row, Statement, Value, signed};
 use crate::store::only;
 
@@ -31,8 +34,16 @@ pub(crate) async fn record(work: &mut Work, decisions: &[DecisionRecord]) -> Res
     let first = last.saturating_sub(count).saturating_add(1);
     let ids: Vec<u64> = (first..=last).collect();
     let outcomes = decisions.iter().map(|decision| show(&decision.outcome)).collect::<Result<Vec<_>, _>>()?;
+    let now = decisions.iter().map(|decision| decision.at).max().unwrap_or(Timestamp::from_millis(0));
+    let owners = decisions.iter().map(|decision| decision.key.tenant.as_str());
+    let sealers = sealers(work, Purpose::Decisions, owners, now).await?;
+    let mut covers = Vec::with_capacity(decisions.len());
+    for (DecisionRecord { key, inputs, planned, .. }, id) in decisions.iter().zip(&ids) {
+        let packed = pack(inputs.as_bytes(), planned.as_bytes());
+        covers.push(sealers.of(key.tenant.as_str()).seal(&packed, &bound(key, signed(*id)?))?);
+    }
     let mut rows = Vec::with_capacity(decisions.len());
-    for ((decision, outcome), id) in decisions.iter().zip(&outcomes).zip(&ids) {
+    for (((decision, outcome), id), covered) in decisions.iter().zip(&outcomes).zip(&ids).zip(&covers) {
         rows.push([
             Value::Int(signed(*id)?),
             Value::Text(decision.key.tenant.as_str()),
@@ -45,12 +56,14 @@ pub(crate) async fn record(work: &mut Work, decisions: &[DecisionRecord]) -> Res
             Value::Int(decision.changes().into()),
             Value::Text(&decision.inputs_digest),
             Value::Text(outcome),
-            Value::Text(&decision.inputs),
-            Value::Text(&decision.planned),
+            covered.text(&decision.inputs),
+            covered.text(&decision.planned),
+            covered.with(),
+            covered.sealed(),
         ]);
     }
     let before = "INSERT INTO decisions (id, tenant, workload, at, epoch, cycle, from_replicas, to_replicas, changes, \
-                  inputs_digest, outcome, inputs, planned) VALUES";
+                  inputs_digest, outcome, inputs, planned, sealed_with, sealed) VALUES";
     work.execute_all(Statement::bulk(work.dialect(), before, &rows, "")).await?;
     let told = decisions.iter().zip(&ids).filter(|(decision, _)| decision.changes());
     let deeds: Vec<Deed> = told.map(|(decision, id)| deed(decision, *id)).collect();
@@ -123,18 +136,39 @@ pub(crate) fn matching<'a>(scope: &'a Scope, filter: &'a DecisionFilter, count: 
     values.push(Value::Int(count.into()));
     let filter = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
     let sql = format!(
-        "SELECT id, tenant, workload, at, epoch, cycle, from_replicas, to_replicas, inputs_digest, outcome, inputs, \
-         planned FROM decisions {filter} ORDER BY id DESC LIMIT ${}",
+        "SELECT sealed_with, id, tenant, workload, at, epoch, cycle, from_replicas, to_replicas, inputs_digest, outcome, \
+         inputs, planned, sealed FROM decisions {filter} ORDER BY id DESC LIMIT ${}",
         values.len()
     );
     Some(Statement::new(sql, values))
 }
 
-pub(crate) fn records(rows: Vec<Row>) -> Result<Vec<DecisionRecord>, Failure> {
+fn bound(key: &WorkloadKey, id: i64) -> Bound {
+    Bound::to("decisions").number(id).text(key.tenant.as_str()).text(key.workload.as_str())
+}
+
+/// Inputs and plan in one: the length of the first, and both.
+pub(crate) fn pack(inputs: &[u8], planned: &[u8]) -> Vec<u8> {
+    let length = u64::try_from(inputs.len()).unwrap_or(u64::MAX);
+    [&length.to_be_bytes(), inputs, planned].concat()
+}
+
+fn unpack(packed: &[u8]) -> Result<(String, String), Failure> {
+    let torn = || Failure::Unreadable("inputs and plan of a decision are not together".to_owned());
+    let (length, rest) = packed.split_first_chunk().ok_or_else(torn)?;
+    let length = usize::try_from(u64::from_be_bytes(*length)).map_err(|_| torn())?;
+    let (inputs, planned) = rest.split_at_checked(length).ok_or_else(torn)?;
+    Ok((text(inputs.to_vec())?, text(planned.to_vec())?))
+}
+
+pub(crate) fn records(rows: Vec<Row>, opener: &Opener) -> Result<Vec<DecisionRecord>, Failure> {
     let record = |mut row: Row| {
-        Ok(DecisionRecord {
-            id: row.count()?,
-            key: WorkloadKey { tenant: row.parsed()?, workload: row.parsed()? },
+        let (with, id) = (row.maybe_int()?, row.count()?);
+        let key = WorkloadKey { tenant: row.parsed()?, workload: row.parsed()? };
+        let bound = bound(&key, signed(id)?);
+        let mut record = DecisionRecord {
+            id,
+            key,
             at: Timestamp::from_millis(row.int()?),
             generation: Generation { epoch: row.count()?, cycle: row.count()? },
             from: row.maybe_int()?.map(Replicas::saturating),
@@ -143,7 +177,12 @@ pub(crate) fn records(rows: Vec<Row>) -> Result<Vec<DecisionRecord>, Failure> {
             outcome: parse(&row.text()?)?,
             inputs: row.text()?,
             planned: row.text()?,
-        })
+        };
+        let plain = with.is_none().then(|| record.inputs.clone().into_bytes());
+        if let Some(opened) = opener.choose(with, plain, row.maybe_bytes()?, &bound)?.filter(|_| with.is_some()) {
+            (record.inputs, record.planned) = unpack(&opened)?;
+        }
+        Ok(record)
     };
     rows.into_iter().map(record).collect()
 }

@@ -7,11 +7,14 @@ use tenantry_domain::time::Timestamp;
 use tenantry_engine::ports::store::audit::Deed;
 use tenantry_engine::ports::store::{Authorship, Change, DocumentKey, Owner, Revision, StoreError};
 use tenantry_engine::scope::Scope;
+use tenantry_keys::{Bound, Purpose};
 
 use crate::audit;
 use crate::backend::Work;
 use crate::failure::Failure;
 use crate::fence::Reach;
+use crate::sealed::{Covered, Opener};
+use crate::sealing::sealers;
 use crate::statement::{Row, Statement, Value, signed};
 use crate::store::only;
 use crate::{tokens, written};
@@ -61,7 +64,7 @@ pub(crate) async fn revise(work: &mut Work, changes: &[Change], by: &Authorship)
         heads.insert(change.key.clone(), head);
         made.push(revision);
     }
-    write_revisions(work, &made, first).await?;
+    write_revisions(work, &made, first, by.at).await?;
     write_heads(work, &heads).await?;
     for revision in &made {
         if let (DocumentKey::Tenant(tenant), None) = (&revision.key, &revision.body) {
@@ -72,6 +75,28 @@ pub(crate) async fn revise(work: &mut Work, changes: &[Change], by: &Authorship)
     }
     audit::append(work, &deeds).await?;
     Ok(made)
+}
+
+/// Removes a tenant's document, wherever it is written from; says whether it was there.
+///
+/// `based_on` is the revision that the decision to do so was based on.
+pub(crate) async fn remove(
+    work: &mut Work,
+    tenant: &TenantId,
+    based_on: u64,
+    by: &Authorship,
+) -> Result<bool, Failure> {
+    let key = DocumentKey::Tenant(tenant.clone());
+    let mut change = Change { key, based_on, owner: Owner::Api, body: None, digest: String::new() };
+    let Some(head) = heads(work, std::slice::from_ref(&change)).await?.remove(&change.key) else { return Ok(false) };
+    if head.number != based_on {
+        return Err(Failure::Said(StoreError::Stale { key: change.key, based_on, found: head.number }));
+    }
+    if head.live {
+        change.owner = head.owner;
+        revise(work, &[change], by).await?;
+    }
+    Ok(head.live)
 }
 
 /// What the audit log is told of a revision.
@@ -89,6 +114,7 @@ fn deed(revision: &Revision, before: Option<&Head>) -> Deed {
         action: if revision.body.is_some() { "config.revise" } else { "config.remove" },
         before: before.and_then(|head| digest(head.live, &head.digest)),
         after: digest(revision.body.is_some(), &revision.digest),
+        details: revision.body.iter().map(|body| ("document".to_owned(), body.clone())).collect(),
         ..Deed::done(log, &by, format!("{resource}@{}", revision.number))
     }
 }
@@ -147,10 +173,31 @@ async fn heads(work: &mut Work, changes: &[Change]) -> Result<BTreeMap<DocumentK
     Ok(heads)
 }
 
-async fn write_revisions(work: &mut Work, made: &[Revision], first: u64) -> Result<(), Failure> {
+/// Whose data key a document is sealed with: a tenant's own, or the platform's.
+fn sealed_for(key: &DocumentKey) -> &str {
+    if let DocumentKey::Tenant(id) = key { id.as_str() } else { "" }
+}
+
+fn bound(kind: i64, name: &str, number: i64) -> Bound {
+    Bound::to("revisions").number(kind).text(name).number(number)
+}
+
+async fn write_revisions(work: &mut Work, made: &[Revision], first: u64, now: Timestamp) -> Result<(), Failure> {
     let owners: Vec<String> = made.iter().map(|revision| show_owner(&revision.owner)).collect();
+    let with_body = made.iter().filter(|revision| revision.body.is_some());
+    let sealers = sealers(work, Purpose::Config, with_body.map(|revision| sealed_for(&revision.key)), now).await?;
+    let mut covers = Vec::with_capacity(made.len());
+    for Revision { key, number, body, .. } in made {
+        covers.push(match body {
+            Some(body) => {
+                let bound = bound(kind(key), name(key), signed(*number)?);
+                sealers.of(sealed_for(key)).seal(body.as_bytes(), &bound)?
+            }
+            None => Covered::default(),
+        });
+    }
     let mut rows = Vec::with_capacity(made.len());
-    for ((revision, owner), change) in made.iter().zip(&owners).zip(first..) {
+    for (((revision, owner), covered), change) in made.iter().zip(&owners).zip(&covers).zip(first..) {
         let Revision { key, number, owner: _, author, at, reason, body, digest } = revision;
         rows.push([
             Value::Int(kind(key)),
@@ -160,12 +207,15 @@ async fn write_revisions(work: &mut Work, made: &[Revision], first: u64) -> Resu
             Value::Text(author),
             Value::Int(at.as_millis()),
             Value::Text(reason),
-            Value::MaybeText(body.as_deref()),
+            covered.maybe_text(body.as_deref()),
             Value::Text(digest),
             Value::Int(signed(change)?),
+            covered.with(),
+            covered.sealed(),
         ]);
     }
-    let before = "INSERT INTO revisions (kind, name, number, owner, author, at, reason, body, digest, change) VALUES";
+    let before = "INSERT INTO revisions (kind, name, number, owner, author, at, reason, body, digest, change, sealed_with, \
+                  sealed) VALUES";
     work.execute_all(Statement::bulk(work.dialect(), before, &rows, "")).await?;
     Ok(())
 }
@@ -186,7 +236,7 @@ pub(crate) const KIND_TENANT: i64 = 3;
 
 /// The last revision of each document in scope that is there.
 pub(crate) fn all(scope: &Scope) -> Statement<'_> {
-    let every = "SELECT r.kind, r.name, r.number, r.owner, r.author, r.at, r.reason, r.body, r.digest \
+    let every = "SELECT r.sealed_with, r.kind, r.name, r.number, r.owner, r.author, r.at, r.reason, r.body, r.sealed, r.digest \
                  FROM heads AS h JOIN revisions AS r ON r.kind = h.kind AND r.name = h.name AND r.number = h.number \
                  WHERE h.live = 1";
     let order = "ORDER BY r.kind, r.name";
@@ -211,22 +261,26 @@ pub(crate) fn visible(scope: &Scope, key: &DocumentKey) -> bool {
 pub(crate) fn of_one(key: &DocumentKey, before: Option<u64>, count: u32) -> Statement<'_> {
     let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
     Statement::new(
-        "SELECT kind, name, number, owner, author, at, reason, body, digest FROM revisions \
+        "SELECT sealed_with, kind, name, number, owner, author, at, reason, body, sealed, digest FROM revisions \
          WHERE kind = $1 AND name = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
         vec![Value::Int(kind(key)), Value::Text(name(key)), Value::Int(before), Value::Int(count.into())],
     )
 }
 
-pub(crate) fn revisions(rows: Vec<Row>) -> Result<Vec<Revision>, Failure> {
+pub(crate) fn revisions(rows: Vec<Row>, opener: &Opener) -> Result<Vec<Revision>, Failure> {
     let revision = |mut row: Row| {
+        let with = row.maybe_int()?;
+        let key = key(&mut row)?;
+        let number = row.count()?;
+        let bound = bound(kind(&key), name(&key), signed(number)?);
         Ok(Revision {
-            key: key(&mut row)?,
-            number: row.count()?,
+            key,
+            number,
             owner: parse_owner(&row.text()?)?,
             author: row.text()?,
             at: Timestamp::from_millis(row.int()?),
             reason: row.text()?,
-            body: row.maybe_text()?,
+            body: opener.text(with, &mut row, &bound)?,
             digest: row.text()?,
         })
     };

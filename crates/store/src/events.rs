@@ -7,9 +7,11 @@ use tenantry_domain::unit::Replicas;
 use tenantry_engine::ports::events::{Changed, Decided, Noted, Position, Revised};
 use tenantry_engine::scope::Scope;
 
+use crate::control::bound;
 use crate::decisions::parse;
 use crate::documents::{KIND_TENANT, key, parse_owner};
 use crate::failure::Failure;
+use crate::sealed::Opener;
 use crate::statement::{Row, Statement, Value, signed};
 
 pub(crate) fn position() -> Statement<'static> {
@@ -36,7 +38,7 @@ pub(crate) fn revisions(scope: &Scope, after: u64, count: u32) -> Result<Stateme
         }
     };
     let sql = format!(
-        "SELECT change, kind, name, number, owner, author, at, reason, CAST(CASE WHEN body IS NULL THEN 1 ELSE 0 END AS BIGINT) \
+        "SELECT change, kind, name, number, owner, author, at, reason, CAST(CASE WHEN body IS NULL AND sealed IS NULL THEN 1 ELSE 0 END AS BIGINT) \
          FROM revisions WHERE change > 0 AND change > $1 {only} ORDER BY change LIMIT $2"
     );
     Ok(Statement::new(sql, values))
@@ -62,16 +64,18 @@ pub(crate) fn revised(rows: Vec<Row>) -> Result<Vec<Noted>, Failure> {
 
 pub(crate) fn interventions(scope: &Scope, after: u64, count: u32) -> Result<Statement<'_>, Failure> {
     let (only, values) = scoped(scope, after, count)?;
-    let sql =
-        format!("SELECT change, tenant, workload, body FROM asked WHERE change > $1 {only} ORDER BY change LIMIT $2");
+    let sql = format!(
+        "SELECT sealed_with, change, tenant, workload, body, sealed FROM asked WHERE change > $1 {only} ORDER BY change LIMIT $2"
+    );
     Ok(Statement::new(sql, values))
 }
 
-pub(crate) fn asked(rows: Vec<Row>) -> Result<Vec<Noted>, Failure> {
+pub(crate) fn asked(rows: Vec<Row>, opener: &Opener) -> Result<Vec<Noted>, Failure> {
     let one = |mut row: Row| {
-        let change = row.count()?;
+        let (with, change) = (row.maybe_int()?, row.count()?);
         let key = WorkloadKey { tenant: row.parsed()?, workload: row.parsed()? };
-        let asked = serde_json::from_str(&row.text()?)
+        let body = opener.text(with, &mut row, &bound("asked", &key, signed(change)?))?.unwrap_or_default();
+        let asked = serde_json::from_str(&body)
             .map_err(|error| Failure::Unreadable(format!("intervention on `{key}`: {error}")))?;
         Ok(Noted { change, what: Changed::Intervention { key, asked } })
     };

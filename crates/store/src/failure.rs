@@ -6,6 +6,7 @@ use std::fmt;
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 use tenantry_engine::ports::store::StoreError;
+use tenantry_keys::KeyError;
 
 /// Why a piece of work broke off; becomes a [`StoreError`] where it is known what was attempted.
 #[derive(Debug)]
@@ -16,8 +17,16 @@ pub(crate) enum Failure {
     Unreadable(String),
     /// It cannot be stored as it is.
     Refused(String),
+    /// A key is not there, or does not fit.
+    Keys(KeyError),
     /// Decided by us, and worded already.
     Said(StoreError),
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::Keys(error)
+    }
 }
 
 impl From<sqlx::Error> for Failure {
@@ -33,6 +42,13 @@ impl Failure {
             Self::Driver(error) => driver(action, error),
             Self::Unreadable(message) => StoreError::Corrupt { action, message },
             Self::Refused(message) => StoreError::Refused { action, message },
+            Self::Keys(error) => {
+                let mut message = error.to_string();
+                if let Some(cause) = error.source() {
+                    message = format!("{message}: {cause}");
+                }
+                StoreError::Keys { action, message, code: error.code(), passes: error.passes() }
+            }
             Self::Said(error) => error,
         }
     }

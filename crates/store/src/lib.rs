@@ -8,6 +8,9 @@
 //! the commit itself, the whole of it may be there or none. Revisions carry their base and kept blobs replace, so
 //! repeating is safe.
 //!
+//! What rows hold of a tenant is sealed with that tenant's data keys (`sealed`, `sealing`), where the store was opened with keys
+//! ([`open_sealed`]).
+//!
 //! [`ConfigStore`]: tenantry_engine::ports::store::ConfigStore
 //! [`ControlStore`]: tenantry_engine::ports::store::ControlStore
 //! [`TokenStore`]: tenantry_engine::ports::store::TokenStore
@@ -23,11 +26,17 @@ mod failure;
 mod fence;
 mod open;
 mod place;
+mod rotation;
+mod sealed;
+mod sealing;
+mod shredding;
 mod statement;
 mod store;
 mod tokens;
 mod written;
 
 pub use backend::Settings;
-pub use open::{open, open_with};
+pub use open::{open, open_sealed, open_with};
+pub use rotation::{KeyRow, Progress, Rotation};
+pub use shredding::Shredded;
 pub use store::Store;

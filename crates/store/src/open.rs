@@ -11,11 +11,13 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tenantry_engine::ports::store::StoreError;
+use tenantry_keys::{KeyError, KeyProvider};
 
 use crate::backend::{Backend, STATEMENT_TIMEOUT_MS, Settings};
-use crate::failure::{Trouble, said};
-use crate::fence;
+use crate::failure::{Failure, Trouble, said};
+use crate::fence::{self, Reach};
 use crate::place::{Place, refused};
+use crate::sealing::{Keys, kept_key, store_key};
 use crate::store::Store;
 
 /// Forward only: a migration that was released is never edited, and there is no way down.
@@ -45,13 +47,43 @@ pub async fn open(url: &str) -> Result<Arc<Store>, StoreError> {
 /// # Errors
 /// As [`open`].
 pub async fn open_with(url: &str, settings: &Settings) -> Result<Arc<Store>, StoreError> {
+    open_place(url, settings, None).await
+}
+
+/// As [`open_with`], sealing what is written with keys that `provider` holds, and opening what was sealed with them. A
+/// store that is not sealed yet is from now on; what it held before is sealed by [`Store::rotate`].
+///
+/// # Errors
+/// As [`open`], and [`StoreError::Keys`] when these are not the keys of the store; nothing was changed then.
+pub async fn open_sealed(
+    url: &str,
+    settings: &Settings,
+    provider: Arc<dyn KeyProvider>,
+) -> Result<Arc<Store>, StoreError> {
+    open_place(url, settings, Some(Arc::new(Keys::new(provider)))).await
+}
+
+async fn open_place(url: &str, settings: &Settings, keys: Option<Arc<Keys>>) -> Result<Arc<Store>, StoreError> {
     let place = Place::parse(url)?;
     let backend = match &place {
         Place::File(path) => open_file(&place, path, settings).await?,
         Place::Server(options) => open_server(&place, options, settings).await?,
     };
     tracing::debug!(kind = place.kind(), place = %place, "store is open");
-    Ok(Arc::new(Store::new(backend, place)))
+    if let Err(failure) = recognise(&backend, keys.as_deref()).await {
+        backend.close().await;
+        return Err(failure.during("be opened"));
+    }
+    Ok(Arc::new(Store::new(backend, place, keys)))
+}
+
+/// Makes sure that a store which is sealed is opened with its keys.
+async fn recognise(backend: &Backend, keys: Option<&Keys>) -> Result<(), Failure> {
+    let Some(row) = backend.read(Reach::Everybody, store_key()).await?.into_iter().next() else { return Ok(()) };
+    match keys {
+        Some(keys) => keys.recognise(&kept_key(row)?).await,
+        None => Err(KeyError::Missing { place: "no provider of keys".to_owned() }.into()),
+    }
 }
 
 async fn open_file(place: &Place, path: &Path, settings: &Settings) -> Result<Backend, StoreError> {

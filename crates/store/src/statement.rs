@@ -23,6 +23,7 @@ pub(crate) enum Value<'a> {
     Text(&'a str),
     MaybeText(Option<&'a str>),
     Bytes(&'a [u8]),
+    MaybeBytes(Option<&'a [u8]>),
 }
 
 /// SQL with its values. Parameters are `$1`, `$2`, …, which both databases read.
@@ -125,6 +126,24 @@ impl Row {
             Some(Cell::Text(value)) => Ok(Some(value)),
             Some(Cell::Null) => Ok(None),
             other => Err(unexpected("text or nothing", other.as_ref())),
+        }
+    }
+
+    /// The first value, which stays where it is.
+    pub(crate) fn first(&self) -> Option<&Cell> {
+        self.0.as_slice().first()
+    }
+
+    /// The next value, whatever it is.
+    pub(crate) fn cell(&mut self) -> Result<Cell, Failure> {
+        self.0.next().ok_or_else(|| unexpected("a value", None))
+    }
+
+    pub(crate) fn maybe_bytes(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        match self.0.next() {
+            Some(Cell::Bytes(value)) => Ok(Some(value)),
+            Some(Cell::Null) => Ok(None),
+            other => Err(unexpected("bytes or nothing", other.as_ref())),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The open store: each method of the contract as one transaction or one reading statement.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tenantry_audit::Hash;
 use tenantry_domain::id::{TenantId, WorkloadKey};
@@ -19,19 +21,22 @@ use crate::backend::{Backend, Work};
 use crate::failure::Failure;
 use crate::fence::Reach;
 use crate::place::Place;
+use crate::sealed::Opener;
+use crate::sealing::{Keys, Sealing, establish, opener};
 use crate::statement::{Row, Statement};
 use crate::{answers, audit, control, decisions, documents, events, tokens, written};
 
 /// A SQLite file or a PostgreSQL database that is open. Made by [`open`](crate::open).
 #[derive(Debug)]
 pub struct Store {
-    backend: Backend,
+    pub(crate) backend: Backend,
     place: Place,
+    pub(crate) keys: Option<Arc<Keys>>,
 }
 
 impl Store {
-    pub(crate) const fn new(backend: Backend, place: Place) -> Self {
-        Self { backend, place }
+    pub(crate) const fn new(backend: Backend, place: Place, keys: Option<Arc<Keys>>) -> Self {
+        Self { backend, place, keys }
     }
 
     /// Kind and place, without a password: `SQLite at state/tenantry.db`.
@@ -74,8 +79,26 @@ impl Store {
         self.backend.read_shared(Statement::new(sql, Vec::new())).await
     }
 
-    async fn begin(&self, reach: Reach<'_>) -> Result<Work, Failure> {
-        self.backend.begin(reach).await
+    pub(crate) async fn begin(&self, reach: Reach<'_>) -> Result<Work, Failure> {
+        if let Some(keys) = &self.keys
+            && !keys.is_known()
+        {
+            establish(&self.backend, keys).await?;
+        }
+        let mut work = self.backend.begin(reach).await?;
+        work.sealing = Sealing::with(self.keys.clone());
+        Ok(work)
+    }
+
+    /// Reads rows that are sealed, with what opens them.
+    async fn read_sealed(&self, reach: Reach<'_>, statement: Statement<'_>) -> Result<(Vec<Row>, Opener), Failure> {
+        let mut rows = self.backend.read(reach, statement).await?;
+        let opener = opener(&self.backend, reach, self.keys.as_deref(), &rows).await?;
+        if reach == Reach::Everybody && !opener.destroyed.is_empty() {
+            // A database from before a tenant was shredded: all others can be read.
+            rows.retain(|row| !opener.is_destroyed(row));
+        }
+        Ok((rows, opener))
     }
 }
 
@@ -95,6 +118,7 @@ macro_rules! transaction {
         done.await.map_err(|failure: Failure| failure.during($action))
     }};
 }
+pub(crate) use transaction;
 
 #[async_trait]
 impl ConfigStore for Store {
@@ -108,8 +132,9 @@ impl ConfigStore for Store {
     }
 
     async fn documents(&self, scope: &Scope) -> Stored<Vec<Revision>> {
-        let rows = self.backend.read(Reach::of(scope), documents::all(scope)).await;
-        rows.and_then(documents::revisions).map_err(|failure| failure.during("read the documents"))
+        let rows = self.read_sealed(Reach::of(scope), documents::all(scope)).await;
+        rows.and_then(|(rows, opener)| documents::revisions(rows, &opener))
+            .map_err(|failure| failure.during("read the documents"))
     }
 
     async fn head(&self, scope: &Scope, key: &DocumentKey) -> Stored<Option<Revision>> {
@@ -126,8 +151,9 @@ impl ConfigStore for Store {
         if !documents::visible(scope, key) {
             return Ok(Vec::new());
         }
-        let rows = self.backend.read(Reach::of(scope), documents::of_one(key, before, count)).await;
-        rows.and_then(documents::revisions).map_err(|failure| failure.during("read a document's history"))
+        let rows = self.read_sealed(Reach::of(scope), documents::of_one(key, before, count)).await;
+        rows.and_then(|(rows, opener)| documents::revisions(rows, &opener))
+            .map_err(|failure| failure.during("read a document's history"))
     }
 
     async fn config_version(&self) -> Stored<u64> {
@@ -161,8 +187,9 @@ impl ControlStore for Store {
         let Some(statement) = decisions::matching(scope, filter, count) else {
             return Ok(Vec::new());
         };
-        let rows = self.backend.read(Reach::of(scope), statement).await;
-        rows.and_then(decisions::records).map_err(|failure| failure.during("read decisions"))
+        let rows = self.read_sealed(Reach::of(scope), statement).await;
+        rows.and_then(|(rows, opener)| decisions::records(rows, &opener))
+            .map_err(|failure| failure.during("read decisions"))
     }
 
     async fn prune(&self, retention: &Retention) -> Stored<u64> {
@@ -199,8 +226,9 @@ impl ControlStore for Store {
     }
 
     async fn interventions(&self, scope: &Scope) -> Stored<Vec<(WorkloadKey, Intervention)>> {
-        let rows = self.backend.read(Reach::of(scope), control::all_interventions(scope)).await;
-        rows.and_then(control::interventions).map_err(|failure| failure.during("read interventions"))
+        let rows = self.read_sealed(Reach::of(scope), control::all_interventions(scope)).await;
+        rows.and_then(|(rows, opener)| control::interventions(rows, &opener))
+            .map_err(|failure| failure.during("read interventions"))
     }
 
     async fn keep(&self, kept: &[Kept]) -> Stored<()> {
@@ -213,8 +241,9 @@ impl ControlStore for Store {
     }
 
     async fn kept(&self, scope: &Scope, part: &str) -> Stored<Vec<Kept>> {
-        let rows = self.backend.read(Reach::of(scope), control::parts(scope, part)).await;
-        rows.and_then(control::kept).map_err(|failure| failure.during("read kept state"))
+        let rows = self.read_sealed(Reach::of(scope), control::parts(scope, part)).await;
+        rows.and_then(|(rows, opener)| control::kept(rows, &opener))
+            .map_err(|failure| failure.during("read kept state"))
     }
 
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Stored<Option<u64>> {
@@ -252,18 +281,18 @@ impl AuditStore for Store {
 
     async fn entries(&self, log: &LogOf, from: u64, count: u32) -> Stored<Vec<Logged>> {
         let read = async {
-            audit::read_entries(
-                self.backend.read(Reach::owned_by(log.as_ref()), audit::entries(log, from, count)?).await?,
-            )
+            let (rows, opener) =
+                self.read_sealed(Reach::owned_by(log.as_ref()), audit::entries(log, from, count)?).await?;
+            audit::read_entries(rows, &opener)
         };
         read.await.map_err(|failure: Failure| failure.during("read an audit log"))
     }
 
     async fn search(&self, log: &LogOf, filter: &LogFilter, count: u32) -> Stored<Vec<Logged>> {
         let read = async {
-            audit::read_entries(
-                self.backend.read(Reach::owned_by(log.as_ref()), audit::matching(log, filter, count)?).await?,
-            )
+            let (rows, opener) =
+                self.read_sealed(Reach::owned_by(log.as_ref()), audit::matching(log, filter, count)?).await?;
+            audit::read_entries(rows, &opener)
         };
         read.await.map_err(|failure: Failure| failure.during("search an audit log"))
     }
@@ -305,9 +334,9 @@ impl EventStore for Store {
             let until = events::counted(self.backend.read_shared(events::position()).await?)?.change;
             let documents =
                 events::revised(self.backend.read(Reach::of(scope), events::revisions(scope, change, count)?).await?)?;
-            let asked = events::asked(
-                self.backend.read(Reach::of(scope), events::interventions(scope, change, count)?).await?,
-            )?;
+            let (rows, opener) =
+                self.read_sealed(Reach::of(scope), events::interventions(scope, change, count)?).await?;
+            let asked = events::asked(rows, &opener)?;
             Ok(events::merged(documents, asked, until, count))
         };
         asked.await.map_err(|failure: Failure| failure.during("read changes"))

@@ -117,7 +117,7 @@ async fn open(common: &Common, key: &KeyFile) -> anyhow::Result<Opened> {
 }
 
 async fn opened(common: &Common, keys: SigningKeys) -> anyhow::Result<Opened> {
-    let store: Arc<Store> = place::open(common.store.as_deref()).await?;
+    let store: Arc<Store> = place::open(common.store.as_deref(), &common.keys).await?;
     let logs = Logs::new(store, keys.public().deployment());
     logs.check_keys(&keys.public()).await?;
     Ok(Opened { logs, keys })

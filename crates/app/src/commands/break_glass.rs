@@ -121,7 +121,7 @@ struct Broke {
 }
 
 pub(crate) async fn run(common: &Common, asked: BreakGlass) -> anyhow::Result<ExitCode> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     let now = time::now();
     match asked.command {
         None => {

@@ -83,7 +83,7 @@ struct Answer {
 }
 
 pub(crate) async fn run(common: &Common, asked: CanI) -> anyhow::Result<ExitCode> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     let gate = Gate::new(store.clone())?;
     let principal = principal(&store, &gate, &asked).await?;
     let target = match (&asked.tenant, &asked.workload) {

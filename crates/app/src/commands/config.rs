@@ -205,7 +205,7 @@ async fn explain(
     workload: Option<&WorkloadName>,
     field: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
-    let tenants = Tenants::new(place::open(common.store.as_deref()).await?);
+    let tenants = Tenants::new(place::open(common.store.as_deref(), &common.keys).await?);
     let explained = tenants.explain(tenant, workload, field).await?;
     let mut notes = tenants.effective(tenant).await?.notes();
     if let Some(workload) = workload {

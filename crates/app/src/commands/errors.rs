@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 62] = [
+const PAGES: [(&str, &str); 70] = [
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
@@ -72,6 +72,14 @@ const PAGES: [(&str, &str); 62] = [
     ("T901", include_str!("../../../../docs/errors/T901.md")),
     ("T902", include_str!("../../../../docs/errors/T902.md")),
     ("T903", include_str!("../../../../docs/errors/T903.md")),
+    ("T1001", include_str!("../../../../docs/errors/T1001.md")),
+    ("T1002", include_str!("../../../../docs/errors/T1002.md")),
+    ("T1003", include_str!("../../../../docs/errors/T1003.md")),
+    ("T1004", include_str!("../../../../docs/errors/T1004.md")),
+    ("T1005", include_str!("../../../../docs/errors/T1005.md")),
+    ("T1006", include_str!("../../../../docs/errors/T1006.md")),
+    ("T1007", include_str!("../../../../docs/errors/T1007.md")),
+    ("T1008", include_str!("../../../../docs/errors/T1008.md")),
 ];
 
 #[derive(Debug, Serialize)]

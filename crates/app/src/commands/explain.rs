@@ -71,7 +71,7 @@ impl Explained {
 }
 
 pub(crate) async fn run(common: &Common, command: Explain) -> anyhow::Result<ExitCode> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     let scope = Scope::tenant(command.workload.tenant.clone());
     let filter = DecisionFilter {
         key: Some(command.workload.clone()),

@@ -19,7 +19,7 @@ use crate::output::{render, table};
 use crate::{place, sizes, time};
 
 pub(crate) async fn run(common: &Common, command: Get) -> anyhow::Result<ExitCode> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     match command {
         Get::Tenants(Watch { watch: every }) => watch(every, || tenants(common, &store)).await,
         Get::Tiers(Watch { watch: every }) => {

@@ -34,7 +34,7 @@ struct Asking {
 }
 
 async fn begin(common: &Common, key: &WorkloadKey) -> anyhow::Result<Asking> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     let tenants = Tenants::new(store.clone());
     let spec = tenants.spec_of(key).await?;
     let asked = store.interventions(&Scope::tenant(key.tenant.clone())).await?;

@@ -246,7 +246,7 @@ pub(crate) async fn run_role(common: &Common, command: Role) -> anyhow::Result<E
 }
 
 async fn writing(common: &Common) -> anyhow::Result<Writing> {
-    Ok(Writing::new(place::open(common.store.as_deref()).await?)?)
+    Ok(Writing::new(place::open(common.store.as_deref(), &common.keys).await?)?)
 }
 
 fn key(whose: &Whose, kind: WrittenKind) -> WrittenKey {

@@ -69,7 +69,7 @@ struct Answer {
 }
 
 pub(crate) async fn run(common: &Common, command: Recommend) -> anyhow::Result<ExitCode> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     let tenants = Tenants::new(store.clone());
     // What was never declared is another matter than what was not looked at yet.
     let declared = match (&command.tenant, &command.workload) {

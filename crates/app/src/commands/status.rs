@@ -34,7 +34,7 @@ struct Health {
 }
 
 pub(crate) async fn run(common: &Common, command: Status) -> anyhow::Result<ExitCode> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     watch(command.watch.watch, || async {
         let health = look(&store, time::now()).await?;
         let code = if health.healthy { ExitCode::SUCCESS } else { ExitCode::from(FOUND) };

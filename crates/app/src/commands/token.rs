@@ -205,7 +205,7 @@ pub(crate) async fn run(common: &Common, command: Token) -> anyhow::Result<ExitC
 }
 
 async fn create(common: &Common, command: Create) -> anyhow::Result<ExitCode> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     let bindings: anyhow::Result<Vec<Binding>> =
         command.roles.iter().map(|role| role.bound(command.tenant.as_ref())).collect();
     let asked = Asked { tenant: command.tenant, name: command.name, bindings: bindings?, lives: command.expires.0 };
@@ -255,7 +255,7 @@ fn picture(made: &Made) -> String {
 }
 
 async fn list(common: &Common, asked: &List) -> anyhow::Result<ExitCode> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     let (tokens, now) = (Tokens::new(store), time::now());
     let scope = asked.tenant.clone().map_or_else(Scope::platform, Scope::tenant);
     let most = usize::try_from(asked.last)?;
@@ -288,7 +288,7 @@ async fn list(common: &Common, asked: &List) -> anyhow::Result<ExitCode> {
 const PAGE: u32 = 500;
 
 async fn revoke(common: &Common, asked: &Revoke) -> anyhow::Result<ExitCode> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     let now = time::now();
     let tokens = Tokens::new(store.clone());
     let mut also = Vec::new();

@@ -72,7 +72,7 @@ impl Feed {
 }
 
 pub(crate) async fn run(common: &Common, command: Top) -> anyhow::Result<ExitCode> {
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     let scope = command.tenant.map_or_else(Scope::platform, Scope::tenant);
     let feed = Feed { store, scope, banner: None, simulated: false };
     if command.once || !terminal::is_interactive() {

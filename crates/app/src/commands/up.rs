@@ -45,7 +45,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     let settings = asked.resolve(common.store.clone())?;
     log(&settings)?;
     let mut ends = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
-    let store = place::open(settings.store.as_deref()).await?;
+    let store = place::open(settings.store.as_deref(), &common.keys).await?;
     let sealing = sealing::begin(&settings, &store).await?;
     let tenants = Tenants::new(store.clone());
     let noticed = Noticed::default();

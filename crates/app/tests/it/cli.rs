@@ -560,7 +560,7 @@ fn every_command_has_help_with_an_example_and_what_changes_something_can_be_trie
     assert!(seen.len() > 25, "{seen:?}");
     tried.sort();
     expect![
-        " config apply, config export, config import, config rollback, pause, resume, scale, token create, token revoke"
+        " config apply, config export, config import, config rollback, keys shred, pause, resume, scale, token create, token revoke"
     ]
     .assert_eq(&tried.join(","));
 }

@@ -18,6 +18,7 @@ mod cli;
 mod folder;
 mod forecast;
 mod hpa;
+mod keys;
 mod listed;
 mod policies;
 mod proof;

@@ -20,7 +20,7 @@ fn export(count: u64) -> Vec<Line> {
         let entry = Entry { detail: Some(digest(detail.to_string().as_bytes())), ..entry(seq) };
         let hash = hash_of(&entry.to_bytes().unwrap());
         tree.add(hash).unwrap();
-        lines.push(Line::Entry { entry, hash: hash.to_string(), detail: Some(detail) });
+        lines.push(Line::Entry { entry, hash: hash.to_string(), detail: Some(detail), salt: None });
         if (seq + 1) % EVERY == 0 || seq + 1 == count {
             let checkpoint = Checkpoint { origin: origin.clone(), size: seq + 1, root: tree.root_at(seq + 1).unwrap() };
             lines.push(Line::Checkpoint(keys.sign(&checkpoint, Timestamp::from_millis(5000)).unwrap()));

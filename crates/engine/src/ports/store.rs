@@ -233,6 +233,18 @@ pub enum StoreError {
         /// Why, and what to do.
         message: String,
     },
+    /// What it is sealed with is not there, or is not the right key.
+    #[error("the store cannot {action}: {message}")]
+    Keys {
+        /// What was attempted.
+        action: &'static str,
+        /// What is wrong, and what to do.
+        message: String,
+        /// Under which code it is described.
+        code: &'static str,
+        /// Whether the same may go well later.
+        passes: bool,
+    },
     /// What was read is not what was written.
     #[error("the store holds something unreadable where {action} looked: {message}")]
     Corrupt {
@@ -255,6 +267,7 @@ impl StoreError {
             Self::Full { .. } => "T203",
             Self::Unavailable { .. } => "T204",
             Self::Refused { .. } => "T205",
+            Self::Keys { code, .. } => code,
             Self::Corrupt { .. } => "T206",
         }
     }
@@ -264,11 +277,12 @@ impl StoreError {
     pub const fn retry(&self) -> Retry {
         match self {
             Self::Stale { .. } => Retry::AfterChange,
-            Self::Full { .. } | Self::Unavailable { .. } => Retry::Later,
+            Self::Full { .. } | Self::Unavailable { .. } | Self::Keys { passes: true, .. } => Retry::Later,
             Self::Owned { .. }
             | Self::TooNew { .. }
             | Self::Open { .. }
             | Self::Refused { .. }
+            | Self::Keys { .. }
             | Self::Corrupt { .. } => Retry::Never,
         }
     }

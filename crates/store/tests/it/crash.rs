@@ -9,6 +9,7 @@ use std::time::Duration;
 use tenantry_store::Settings;
 
 use crate::chance::Chance;
+use crate::given::{open, open_with};
 use crate::{again, given, journal, server};
 
 const SEED: u64 = 0x7e4a_7401;
@@ -21,7 +22,7 @@ const KILLS_AT_START: u64 = 20;
 #[tokio::test]
 async fn a_writer() {
     let Some(url) = again::given() else { return };
-    let store = tenantry_store::open(&url).await.unwrap();
+    let store = open(&url).await.unwrap();
     let first = journal::last(&store).await + 1;
     println!("\nack {}", first - 1);
     for number in first..first + 100_000 {
@@ -67,7 +68,7 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     for round in 0..KILLS {
         let (acks, then) = (chance.under(25) + 1, Duration::from_micros(chance.under(12_000)));
         let acknowledged = kill_a_writer(&fresh.url, acks, then);
-        let store = tenantry_store::open(&fresh.url).await.unwrap();
+        let store = open(&fresh.url).await.unwrap();
         let found = journal::last(&store).await;
         store.close().await;
         journal::check_file(&fresh.url).await;
@@ -87,7 +88,7 @@ async fn a_file_whose_making_was_cut_off_opens() {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", given::path(&dir).display());
         kill_a_writer(&url, 0, Duration::from_micros(chance.under(60_000)));
-        let store = tenantry_store::open(&url).await.unwrap();
+        let store = open(&url).await.unwrap();
         let found = journal::last(&store).await;
         journal::write(&store, found + 1).await.unwrap();
         assert_eq!(journal::last(&store).await, found + 1, "round {round} of seed {SEED:#x}");
@@ -131,7 +132,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_crashes() {
     let Some(server) = tokio::task::spawn_blocking(|| server::start("crash")).await.unwrap() else { return };
     let url = server.create().await;
     let settings = Settings { patience: Duration::from_secs(30), ..Settings::default() };
-    let store = tenantry_store::open_with(&url, &settings).await.unwrap();
+    let store = open_with(&url, &settings).await.unwrap();
     let mut chance = Chance::new(SEED + 3);
     for round in 0..6 {
         let acknowledged = Arc::new(AtomicU64::new(journal::last(&store).await));

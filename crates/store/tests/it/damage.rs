@@ -42,7 +42,7 @@ async fn a_full_store_refuses_and_works_again_when_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", path(&dir).display());
     let small = Settings { size_bytes_max: Some(2 * MIB), ..Settings::default() };
-    let store = tenantry_store::open_with(&url, &small).await.unwrap();
+    let store = open_with(&url, &small).await.unwrap();
     let number = fill(&store).await;
     assert!(number > 30, "{number}");
     // Nothing of the refused write is there, and it is refused again in the same way.
@@ -51,7 +51,7 @@ async fn a_full_store_refuses_and_works_again_when_there_is_room() {
     store.close().await;
     journal::check_file(&url).await;
     // With more room, by a larger limit, the same write goes through.
-    let store = tenantry_store::open_with(&url, &Settings { size_bytes_max: Some(4 * MIB), ..small }).await.unwrap();
+    let store = open_with(&url, &Settings { size_bytes_max: Some(4 * MIB), ..small }).await.unwrap();
     assert_eq!(journal::last(&store).await, number);
     assert!(fill(&store).await > number);
     // And by letting records go.
@@ -71,7 +71,7 @@ async fn on_a_small_disk() {
     let url = format!("sqlite:{}", dir.join("tenantry.db").display());
     let ballast = dir.join("ballast");
     std::fs::write(&ballast, vec![1; 512 << 10]).unwrap();
-    let store = tenantry_store::open(&url).await.unwrap();
+    let store = open(&url).await.unwrap();
     let number = fill(&store).await;
     assert!(number > 10, "{number}");
     assert_eq!(journal::last(&store).await, number);
@@ -81,7 +81,7 @@ async fn on_a_small_disk() {
     assert_eq!(journal::last(&store).await, number + 1);
     let number = fill(&store).await;
     store.close().await;
-    let store = tenantry_store::open(&url).await.unwrap();
+    let store = open(&url).await.unwrap();
     assert_eq!(journal::last(&store).await, number);
     store.close().await;
     journal::check_file(&url).await;
@@ -109,6 +109,9 @@ struct Image {
     log: Vec<u8>,
     /// For each write so far, how long the log was after it.
     log_lengths: Vec<(u64, u64)>,
+    /// The keys beside it.
+    keys: PathBuf,
+    _dir: tempfile::TempDir,
 }
 
 fn log_of(path: &Path) -> PathBuf {
@@ -120,21 +123,22 @@ async fn image() -> (Image, u64) {
     let dir = tempfile::tempdir().unwrap();
     let path = path(&dir);
     let url = format!("sqlite:{}", path.display());
-    let store = tenantry_store::open(&url).await.unwrap();
+    let store = open(&url).await.unwrap();
     let moved = 12;
     for number in 1..=moved {
         journal::write(&store, number).await.unwrap();
     }
     // The last one to close moves everything.
     store.close().await;
-    let store = tenantry_store::open(&url).await.unwrap();
+    let store = open(&url).await.unwrap();
     let mut log_lengths = Vec::new();
     for number in moved + 1..=moved + 15 {
         journal::write(&store, number).await.unwrap();
         log_lengths.push((number, std::fs::metadata(log_of(&path)).unwrap().len()));
     }
-    let image = Image { file: std::fs::read(&path).unwrap(), log: std::fs::read(log_of(&path)).unwrap(), log_lengths };
+    let (file, log) = (std::fs::read(&path).unwrap(), std::fs::read(log_of(&path)).unwrap());
     store.close().await;
+    let image = Image { file, log, log_lengths, keys: keys_of(&url), _dir: dir };
     (image, moved)
 }
 
@@ -146,7 +150,8 @@ impl Image {
         std::fs::write(&path, &self.file).unwrap();
         std::fs::write(log_of(&path), log).unwrap();
         let url = format!("sqlite:{}", path.display());
-        let store = tenantry_store::open(&url).await.unwrap();
+        std::fs::copy(&self.keys, keys_of(&url)).unwrap();
+        let store = open(&url).await.unwrap();
         let found = journal::last(&store).await;
         // And it is a store like any other.
         journal::write(&store, found + 1).await.unwrap();
@@ -195,7 +200,7 @@ async fn another_programs_lock_is_waited_for_and_named() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", path(&dir).display());
     let settings = Settings { patience: Duration::from_millis(50), ..Settings::default() };
-    let store = tenantry_store::open_with(&url, &settings).await.unwrap();
+    let store = open_with(&url, &settings).await.unwrap();
     let mut other = SqliteConnection::connect(&url).await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
     let error = store.revise(&[change(tenant("a"), 0, "1")], &ann()).await.unwrap_err();
@@ -224,7 +229,7 @@ async fn a_damaged_file_is_reported_as_such() {
     file.seek(SeekFrom::Start(4096)).unwrap();
     file.write_all(&vec![0xee; usize::try_from(length - 4096).unwrap()]).unwrap();
     drop(file);
-    let error = match tenantry_store::open(&fresh.url).await {
+    let error = match open(&fresh.url).await {
         Err(error) => error,
         Ok(store) => store.documents(&platform()).await.unwrap_err(),
     };
@@ -243,7 +248,7 @@ async fn a_file_that_is_no_store_is_left_alone() {
     other.close().await.unwrap();
     for (path, wanted) in [(&text, "it is not a SQLite database"), (&foreign, "it is a database of another program")] {
         let before = std::fs::read(path).unwrap();
-        let error = tenantry_store::open(path.to_str().unwrap()).await.unwrap_err();
+        let error = open(path.to_str().unwrap()).await.unwrap_err();
         assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
         assert!(error.to_string().contains(wanted) && error.to_string().contains("name another file"), "{error}");
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
@@ -258,7 +263,7 @@ async fn a_file_that_is_no_store_is_left_alone() {
 async fn without_permission() {
     let Some(dir) = again::given() else { return };
     for name in ["tenantry.db", "new.db"] {
-        let error = match tenantry_store::open(&format!("{dir}/{name}")).await {
+        let error = match open(&format!("{dir}/{name}")).await {
             Err(error) => error.to_string(),
             Ok(_) => panic!("{name} could be opened for writing"),
         };

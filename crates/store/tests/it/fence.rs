@@ -13,7 +13,7 @@ use tenantry_engine::ports::store::{
     ConfigStore as _, ControlStore as _, DecisionFilter, Intervention, KeyId, SecretHash, StoreError, TokenRecord,
     TokenStore as _, WrittenChange, WrittenKey, WrittenKind, WrittenStore as _,
 };
-use tenantry_store::{Store, open};
+use tenantry_store::Store;
 
 use crate::given::*;
 use crate::server;
@@ -78,6 +78,7 @@ async fn tables(raw: &mut PgConnection) -> Vec<String> {
 async fn owners(raw: &mut PgConnection, table: &str) -> Vec<String> {
     let owner = match table {
         "revisions" | "heads" => "CASE WHEN kind = 3 THEN name ELSE 'layer' END",
+        "data_keys" => "CASE WHEN tenant = '' THEN 'layer' ELSE tenant END",
         _ => "tenant",
     };
     let sql = format!("SELECT DISTINCT {owner} AS owner FROM {table} ORDER BY owner");
@@ -97,7 +98,7 @@ async fn a_reading_that_asks_for_everything_gets_one_tenants_rows() {
         assert!(owners(&mut raw, table).await.is_empty(), "{table}: nothing was said of whose rows");
         reaching(&mut raw, "acme").await;
         let seen = owners(&mut raw, table).await;
-        let layered = matches!(table.as_str(), "revisions" | "heads");
+        let layered = matches!(table.as_str(), "revisions" | "heads" | "data_keys");
         let expected: &[&str] = if layered { &["acme", "layer"] } else { &["acme"] };
         assert_eq!(seen, expected, "{table}");
         raw.execute("COMMIT").await.unwrap();

@@ -118,7 +118,7 @@ async fn a_token_that_is_ended_opens_nothing_from_then_on() {
         world.may(&issued, Action::ReadConfig, &of("acme")).await.unwrap();
     }
     // By another program that shares the database.
-    let other = tenantry_store::open(&world.fresh.url).await.unwrap();
+    let other = open(&world.fresh.url).await.unwrap();
     Tokens::new(other).revoke(&platform(), issued.token.id(), &ann()).await.unwrap();
     let error = world.may(&issued, Action::ReadConfig, &of("acme")).await.unwrap_err();
     assert!(matches!(error, AccessError::Unauthenticated));

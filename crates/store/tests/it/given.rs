@@ -8,9 +8,10 @@ use tenantry_domain::id::{RegionName, TenantId, TierName, WorkloadKey, WorkloadN
 use tenantry_domain::plan::{Generation, Outcome};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
-use tenantry_engine::ports::store::{Authorship, Change, DecisionRecord, DocumentKey, Kept, Owner};
+use tenantry_engine::ports::store::{Authorship, Change, DecisionRecord, DocumentKey, Kept, Owner, StoreError};
 use tenantry_engine::scope::Scope;
-use tenantry_store::Store;
+use tenantry_keys::{EnvironmentProvider, FileProvider, KeyProvider};
+use tenantry_store::{Settings, Store};
 
 use crate::server;
 
@@ -25,13 +26,37 @@ pub(crate) struct Fresh {
 pub(crate) async fn sqlite() -> Fresh {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", path(&dir).display());
-    Fresh { store: tenantry_store::open(&url).await.unwrap(), url, _dir: Some(dir) }
+    Fresh { store: open(&url).await.unwrap(), url, _dir: Some(dir) }
 }
 
 /// A new database on the tests' own PostgreSQL; none where it is not installed.
 pub(crate) async fn postgres() -> Option<Fresh> {
     let url = server::database().await?;
-    Some(Fresh { store: tenantry_store::open(&url).await.unwrap(), url, _dir: None })
+    Some(Fresh { store: open(&url).await.unwrap(), url, _dir: None })
+}
+
+/// Opens a store with its keys: of a SQLite file they are beside it, of a server all tests have the same.
+pub(crate) async fn open(url: &str) -> Result<Arc<Store>, StoreError> {
+    open_with(url, &Settings::default()).await
+}
+
+/// As [`open`], with settings.
+pub(crate) async fn open_with(url: &str, settings: &Settings) -> Result<Arc<Store>, StoreError> {
+    tenantry_store::open_sealed(url, settings, provider(url)).await
+}
+
+/// Who holds the keys of a test's store.
+pub(crate) fn provider(url: &str) -> Arc<dyn KeyProvider> {
+    if url.starts_with("postgres") {
+        return Arc::new(EnvironmentProvider::new("TESTS", &"5c".repeat(32)).unwrap());
+    }
+    Arc::new(FileProvider::new(keys_of(url)))
+}
+
+/// The file of keys beside a SQLite file.
+pub(crate) fn keys_of(url: &str) -> PathBuf {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    PathBuf::from(path.strip_prefix("//").unwrap_or(path)).with_extension("keys")
 }
 
 pub(crate) fn path(dir: &TempDir) -> PathBuf {

@@ -285,7 +285,7 @@ async fn check(fresh: Fresh, steps: &[Step]) {
     for step in steps {
         if matches!(step, Step::Reopen) {
             store.close().await;
-            store = tenantry_store::open(&fresh.url).await.unwrap();
+            store = open(&fresh.url).await.unwrap();
         }
         take(&store, &mut model, step).await;
     }

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tenantry_engine::ports::Retry;
 use tenantry_engine::ports::store::{ConfigStore as _, StoreError};
-use tenantry_store::{Settings, open, open_with};
+use tenantry_store::Settings;
 
 use crate::given::*;
 use crate::server;

@@ -111,7 +111,7 @@ async fn what_is_written_counts_at_once(world: World) {
         (world.token(Role::TenantEditor, "acme").await, world.token(Role::TenantEditor, "bolt").await);
     world.may(&editor, Action::PauseWorkload, &api()).await.unwrap();
     // By another program that shares the database.
-    let elsewhere = Writing::new(tenantry_store::open(&world.fresh.url).await.unwrap()).unwrap();
+    let elsewhere = Writing::new(open(&world.fresh.url).await.unwrap()).unwrap();
     let body = Body::Policies(NO_PAUSE.to_owned());
     let applied = elsewhere.apply(&only("acme"), Some(&id("acme")), &body, &ann(), (Some(0), false)).await.unwrap();
     assert_eq!((applied.revision, applied.changed), (Some(1), true));

@@ -29,7 +29,7 @@ pub(super) async fn validate(common: &Common, asked: Validate) -> anyhow::Result
     let problems = if asked.alone {
         alone(&files)
     } else {
-        let tenants = Tenants::new(place::open(common.store.as_deref()).await?);
+        let tenants = Tenants::new(place::open(common.store.as_deref(), &common.keys).await?);
         let how = Applying {
             owner: Owner::Api,
             by: authorship(&By { message: None, author: None, dry_run: true }, "validate"),
@@ -99,7 +99,7 @@ pub(super) async fn apply(common: &Common, asked: Apply, default: &str) -> anyho
     if asked.based_on.is_some() && files.len() != 1 {
         anyhow::bail!("--based-on is about one document, and {} are named; apply it alone", files.len());
     }
-    let store = place::open(common.store.as_deref()).await?;
+    let store = place::open(common.store.as_deref(), &common.keys).await?;
     let tenants = Tenants::new(Arc::clone(&store) as Arc<dyn tenantry_engine::ports::store::Store>);
     let how = Applying {
         owner: Owner::Api,

@@ -45,7 +45,7 @@ impl<'a> Listed<'a> {
 }
 
 async fn tenants(common: &Common) -> anyhow::Result<Tenants> {
-    Ok(Tenants::new(place::open(common.store.as_deref()).await?))
+    Ok(Tenants::new(place::open(common.store.as_deref(), &common.keys).await?))
 }
 
 pub(super) async fn list(common: &Common, key: &DocumentKey, last: u32) -> anyhow::Result<ExitCode> {

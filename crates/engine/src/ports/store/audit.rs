@@ -2,8 +2,10 @@
 //!
 //! INVARIANT(no change without a record): what a store changes for somebody, it writes down in the same transaction.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use tenantry_audit::{Hash, Outcome};
+use tenantry_audit::{Detail, Hash, Outcome};
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
 
@@ -40,6 +42,8 @@ pub struct Deed {
     pub before: Option<String>,
     /// Digest of what was there after.
     pub after: Option<String>,
+    /// What else there is to tell, such as the document: kept beside the entry, where it can be erased.
+    pub details: BTreeMap<String, String>,
 }
 
 impl Deed {
@@ -59,6 +63,7 @@ impl Deed {
             policies: Vec::new(),
             before: None,
             after: None,
+            details: BTreeMap::new(),
         }
     }
 }
@@ -81,6 +86,8 @@ pub struct Logged {
     pub seq: u64,
     /// Its bytes.
     pub entry: Vec<u8>,
+    /// Its details; none where there are none, or where they were erased.
+    pub detail: Option<Detail>,
 }
 
 /// Which entries to read.
