@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tenantry_engine::access::identity::Identities;
 use tenantry_engine::access::{Gate, Tokens};
 use tenantry_engine::audit::Audit;
 use tenantry_engine::ports::Clock;
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) tokens: Tokens,
     pub(crate) audit: Audit,
     pub(crate) gate: Gate,
+    pub(crate) identities: Identities,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
@@ -70,15 +72,28 @@ impl std::fmt::Debug for Service {
 }
 
 impl Service {
-    /// Over a store. `gate` says who may do what.
+    /// Over a store. `gate` says who may do what; only tokens of its own are known.
     #[must_use]
     pub fn new<S: ApiStore + 'static>(store: Arc<S>, gate: Gate, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self::knowing(Identities::none(), store, gate, clock, limits)
+    }
+
+    /// As [`new`](Self::new), and knowing callers by others' word too.
+    #[must_use]
+    pub fn knowing<S: ApiStore + 'static>(
+        identities: Identities,
+        store: Arc<S>,
+        gate: Gate,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Self {
         let metrics = Arc::new(Metrics::new());
         Self(Api(Arc::new(Inner {
             tenants: Tenants::new(store.clone()),
             tokens: Tokens::new(store.clone()),
             audit: Audit::new(store.clone(), String::new()),
             gate,
+            identities,
             clock,
             rates: Rates::new(&limits),
             feed: Feed::new(),

@@ -13,6 +13,7 @@ mod asked;
 mod failure;
 mod feed;
 mod guard;
+mod known;
 mod metrics;
 mod openapi;
 mod operation;

@@ -5,7 +5,7 @@ use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::unit::Span;
 
-use crate::commands::{audit, backtest, can_i, config, demo, forecast, simulate, token, up};
+use crate::commands::{audit, backtest, can_i, config, demo, forecast, login, simulate, token, up};
 use crate::output::Format;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
@@ -130,6 +130,9 @@ in dollars where `budget.core_hour_usd` and `budget.gib_hour_usd` are declared."
   tenantry token revoke 4k2m9x0qzt7b")]
     #[command(subcommand)]
     Token(token::Token),
+    Login(Box<login::Login>),
+    Logout(login::Logout),
+    Whoami(login::Whoami),
     /// Say whether somebody may do something, and which policies say so
     CanI(can_i::CanI),
     /// Watch tenants and workloads live

@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod forecast;
 mod get;
 mod intervene;
+pub(crate) mod login;
 mod recommend;
 mod recorded;
 pub(crate) mod simulate;
@@ -50,6 +51,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pause(command) => intervene::pause(&common, command).await,
         Command::Resume(command) => intervene::resume(&common, command).await,
         Command::Token(command) => token::run(&common, command).await,
+        Command::Login(command) => login::login(&common, *command).await,
+        Command::Logout(command) => login::logout(&command),
+        Command::Whoami(command) => login::whoami(&common, command).await,
         Command::CanI(command) => can_i::run(&common, command).await,
         Command::Top(command) => top::run(&common, command).await,
         Command::Completions { shell } => {

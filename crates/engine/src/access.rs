@@ -5,6 +5,7 @@
 //! is one or not; nothing is read about it either, so that time does not tell.
 
 mod gate;
+pub mod identity;
 mod issue;
 mod known;
 mod token;

@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 54] = [
+const PAGES: [(&str, &str); 57] = [
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
@@ -47,6 +47,9 @@ const PAGES: [(&str, &str); 54] = [
     ("T703", include_str!("../../../../docs/errors/T703.md")),
     ("T704", include_str!("../../../../docs/errors/T704.md")),
     ("T705", include_str!("../../../../docs/errors/T705.md")),
+    ("T720", include_str!("../../../../docs/errors/T720.md")),
+    ("T721", include_str!("../../../../docs/errors/T721.md")),
+    ("T722", include_str!("../../../../docs/errors/T722.md")),
     ("T801", include_str!("../../../../docs/errors/T801.md")),
     ("T802", include_str!("../../../../docs/errors/T802.md")),
     ("T803", include_str!("../../../../docs/errors/T803.md")),

@@ -15,10 +15,14 @@ mod audit;
 mod backtest;
 mod bed;
 mod cli;
+#[path = "../../../api/tests/it/dex.rs"]
+#[allow(dead_code, reason = "what the tests of the API need of it too")]
+mod dex;
 mod folder;
 mod forecast;
 mod hpa;
 mod listed;
+mod login;
 mod proof;
 mod tenantry;
 mod vertical;

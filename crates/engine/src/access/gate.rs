@@ -9,6 +9,7 @@ use tenantry_policy::access::{
 };
 use tracing::{error, warn};
 
+use super::identity::Method;
 use super::known::{Known, Sets};
 use super::{AccessError, Presented, Target};
 use crate::ports::store::{AccessStore, KeyId, StoreError, TokenRecord};
@@ -17,28 +18,52 @@ use crate::scope::Scope;
 /// The use of a token is noted to the minute: each note is a write.
 const NOTED_MS: i64 = 60_000;
 
-/// Somebody whom the gate knows. Only [`Gate::authenticate`] makes one.
+/// Somebody who is known. Only [`Gate::authenticate`] and [`Identities`](super::identity::Identities) make one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     principal: Principal,
-    token: KeyId,
+    method: Method,
+    token: Option<KeyId>,
     owner: Option<TenantId>,
+    until: Option<Timestamp>,
 }
 
 impl Caller {
+    /// Somebody who is known by others' word.
+    pub(super) const fn known(
+        principal: Principal,
+        method: Method,
+        owner: Option<TenantId>,
+        until: Option<Timestamp>,
+    ) -> Self {
+        Self { principal, method, token: None, owner, until }
+    }
+
     /// Who it is, and as what.
     #[must_use]
     pub const fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// The token's id.
+    /// How they were known.
     #[must_use]
-    pub const fn token(&self) -> &KeyId {
-        &self.token
+    pub const fn method(&self) -> Method {
+        self.method
     }
 
-    /// Whose token it is; none for the platform's.
+    /// The id of an API token; none where they were known otherwise.
+    #[must_use]
+    pub const fn token(&self) -> Option<&KeyId> {
+        self.token.as_ref()
+    }
+
+    /// Until when they are known by what they presented; none for without end.
+    #[must_use]
+    pub const fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// To which tenant they belong; none for the platform.
     #[must_use]
     pub const fn owner(&self) -> Option<&TenantId> {
         self.owner.as_ref()
@@ -117,7 +142,13 @@ impl Gate {
         let record = known.into_iter().find(|record| presented.opens(&record.hash));
         let record = record.filter(|record| record.is_live(now)).ok_or(AccessError::Unauthenticated)?;
         self.note_use(&record, now).await;
-        Ok(Caller { principal: record.principal(), token: record.id, owner: record.tenant })
+        Ok(Caller {
+            principal: record.principal(),
+            method: Method::Token,
+            until: record.expires_at,
+            token: Some(record.id),
+            owner: record.tenant,
+        })
     }
 
     /// That a use could not be noted keeps nobody out.
