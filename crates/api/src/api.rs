@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tenantry_engine::access::identity::Identities;
 use tenantry_engine::access::{Gate, Glass, Tokens, Writing};
 use tenantry_engine::audit::Audit;
 use tenantry_engine::ports::Clock;
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) writing: Writing,
     pub(crate) glass: Glass,
     pub(crate) alarms: Alarms,
+    pub(crate) identities: Identities,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
@@ -77,9 +79,21 @@ impl std::fmt::Debug for Service {
 }
 
 impl Service {
-    /// Over a store. `gate` says who may do what.
+    /// Over a store. `gate` says who may do what; only tokens of its own are known.
     #[must_use]
     pub fn new<S: ApiStore + 'static>(store: Arc<S>, gate: Gate, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self::knowing(Identities::none(), store, gate, clock, limits)
+    }
+
+    /// As [`new`](Self::new), and knowing callers by others' word too.
+    #[must_use]
+    pub fn knowing<S: ApiStore + 'static>(
+        identities: Identities,
+        store: Arc<S>,
+        gate: Gate,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Self {
         let metrics = Arc::new(Metrics::new());
         Self(Api(Arc::new(Inner {
             tenants: Tenants::new(store.clone()),
@@ -89,6 +103,7 @@ impl Service {
             glass: Glass::new(store.clone(), limits.break_glass),
             alarms: Alarms::default(),
             gate,
+            identities,
             clock,
             rates: Rates::new(&limits),
             feed: Feed::new(),

@@ -16,6 +16,7 @@ use tenantry_engine::scope::Scope;
 use tenantry_engine::tenants::{File, Tenants};
 
 use crate::api::Api;
+use crate::known::Presented;
 use crate::problem::{CONDITION, MALFORMED, MEDIA_TYPE, Problem};
 
 /// Longest reason, in bytes.
@@ -31,6 +32,8 @@ pub(crate) struct Asked {
     pub(crate) body: Bytes,
     pub(crate) now: Timestamp,
     pub(crate) caller: Option<Caller>,
+    /// By what they are known, for what outlives the request.
+    pub(crate) presented: Option<Presented>,
     pub(crate) admissions: Vec<Admission>,
     /// From where, as far as it is known.
     pub(crate) from: Option<std::net::IpAddr>,

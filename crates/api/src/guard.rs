@@ -1,15 +1,13 @@
 //! What every request goes through before anything is done for it: who asks, may they, how often, how much.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, State};
 use axum::response::Response;
-use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Request};
+use http::{HeaderName, Request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use sha2::{Digest as _, Sha256};
 use tenantry_audit::Outcome;
@@ -23,8 +21,9 @@ use tracing::{info, warn};
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::asked::{Asked, under_glass};
+use crate::known;
 use crate::operation::{Door, Operation};
-use crate::outer::{Peer, RequestId};
+use crate::outer::{Peer, PeerCertificate, RequestId};
 use crate::problem::{FORBIDDEN, IN_PROGRESS, KEY_REUSED, MALFORMED, Problem, TOO_LARGE, TOO_MANY, UNAUTHENTICATED};
 use crate::seats::Seat;
 use crate::upkeep::ANSWERS_KEPT;
@@ -62,10 +61,14 @@ async fn answered(
 ) -> Result<Answer, Problem> {
     let now = api.clock.now();
     let from = parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical());
+    let certificate = parts.extensions.get::<PeerCertificate>().cloned();
     let Parts { method, uri, headers, .. } = parts;
-    let caller = match operation.door {
-        Door::Open => None,
-        _ => Some(known(api, &headers, from).await?),
+    let (presented, caller) = match operation.door {
+        Door::Open => (None, None),
+        _ => {
+            let (presented, caller) = known::caller(api, &headers, certificate, from).await?;
+            (Some(presented), Some(caller))
+        }
     };
     let _seat = caller.as_ref().map(|caller| seat(api, caller)).transpose()?;
     let query = uri.query().unwrap_or_default().to_owned();
@@ -87,6 +90,7 @@ async fn answered(
         body,
         now,
         caller,
+        presented,
         admissions: Vec::new(),
         from,
         documents: std::sync::OnceLock::new(),
@@ -133,30 +137,6 @@ async fn told(operation: &Operation, asked: &Asked) -> Result<(), Problem> {
         ..Deed::done(caller.owner().cloned(), &by, asked.resource())
     };
     Ok(asked.api.store.note(&[deed]).await?)
-}
-
-/// Who asks. Those who cannot say may not try without end.
-async fn known(api: &Api, headers: &HeaderMap, from: Option<IpAddr>) -> Result<Caller, Problem> {
-    let unknown = |detail: &str| {
-        api.metrics.verdict("unknown");
-        Err(api.rates.stranger(from).err().unwrap_or_else(|| Problem::new(UNAUTHENTICATED, detail)))
-    };
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (given.next(), given.next()) else {
-        return unknown("send a token as `Authorization: Bearer TOKEN`");
-    };
-    let token = value.to_str().ok().and_then(|text| text.split_once(' '));
-    let Some((_, token)) = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
-        return unknown("send a token as `Authorization: Bearer TOKEN`");
-    };
-    let caller = match api.gate.authenticate(token.trim(), api.clock.now()).await {
-        Ok(caller) => caller,
-        Err(AccessError::Store(error)) => return Err(error.into()),
-        Err(error) => return unknown(&error.to_string()),
-    };
-    let tenant = caller.owner().map(tenantry_domain::id::TenantId::as_str);
-    api.rates.caller(&caller.principal().id, tenant)?;
-    Ok(caller)
 }
 
 /// A place among the requests under way of a caller's tenant, so that slow ones of one tenant keep nobody else waiting.

@@ -14,6 +14,7 @@ mod asked;
 mod failure;
 mod feed;
 mod guard;
+mod known;
 mod metrics;
 mod openapi;
 mod operation;

@@ -37,6 +37,12 @@ struct Verdict {
     verdict: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Known {
+    method: &'static str,
+    outcome: &'static str,
+}
+
 /// The counts of one server.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -50,6 +56,8 @@ pub(crate) struct Metrics {
     decisions: Counter,
     glass: Gauge,
     glasses: Counter,
+    known: Family<Known, Counter>,
+    providers_failing: Gauge,
 }
 
 /// A thing under way, until it is dropped.
@@ -87,6 +95,14 @@ impl Metrics {
         registry.register("event_streams", "Open event streams", streams.clone());
         registry.register("access_verdicts", "Verdicts at the door", verdicts.clone());
         registry.register("decisions_seen", "Scaling decisions that event streams were woken for", decisions.clone());
+        let (known, providers_failing) = (Family::default(), Gauge::default());
+        registry.register(
+            "authentications",
+            "Callers, by how they said who they are and whether they were known",
+            known.clone(),
+        );
+        let says = "OpenID providers whose keys could not be fetched when they were last asked for";
+        registry.register("identity_providers_failing", says, providers_failing.clone());
         Self {
             registry: whole,
             requests,
@@ -98,6 +114,8 @@ impl Metrics {
             decisions,
             glass,
             glasses,
+            known,
+            providers_failing,
         }
     }
 
@@ -122,6 +140,17 @@ impl Metrics {
     /// Counts what the door said: `admitted`, `refused`, `hidden`, `unknown` or `failed`.
     pub(crate) fn verdict(&self, verdict: &'static str) {
         self.verdicts.get_or_create(&Verdict { verdict }).inc();
+    }
+
+    /// Counts somebody who said who they are: by `token`, `oidc`, `certificate`, `kubernetes` or `none` of them; whether
+    /// they were `known`, `unknown` or it could not be told (`failed`).
+    pub(crate) fn presented(&self, method: &'static str, outcome: &'static str) {
+        self.known.get_or_create(&Known { method, outcome }).inc();
+    }
+
+    /// How many providers' keys could not be fetched.
+    pub(crate) fn failing(&self, providers: usize) {
+        self.providers_failing.set(i64::try_from(providers).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn decided(&self, decisions: u64) {

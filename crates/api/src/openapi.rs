@@ -56,7 +56,10 @@ fn value() -> Value {
     }
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("An API token, such as `tnt_…`. `tenantry up` prints the first one on its first start."));
+        .description(Some(
+            "An API token, such as `tnt_…`; `tenantry up` prints the first one on its first start. Or a token of a declared \
+             OpenID provider, or of a Kubernetes service account.",
+        ));
     components = components.security_scheme(TOKEN, SecurityScheme::Http(scheme.build()));
     for status in operations.iter().flat_map(bad).collect::<BTreeSet<_>>() {
         components = components.response(problem_name(status), problem(status));

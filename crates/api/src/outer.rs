@@ -13,6 +13,7 @@ use axum::response::Response;
 use futures::FutureExt as _;
 use http::header::{CACHE_CONTROL, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use tenantry_engine::access::identity::CertificateFacts;
 use tracing::{Instrument as _, debug, error, info_span};
 
 use crate::api::Api;
@@ -32,6 +33,10 @@ pub(crate) struct RequestId(pub(crate) String);
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// What the certificate at the other end says; absent where none was presented.
+#[derive(Debug, Clone)]
+pub(crate) struct PeerCertificate(pub(crate) Arc<CertificateFacts>);
 
 /// Surrounds a request.
 pub(crate) async fn surround(State(api): State<Api>, mut request: Request<Body>, next: Next) -> Response {

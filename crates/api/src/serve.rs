@@ -27,7 +27,7 @@ use tower_service::Service;
 use tracing::{debug, info, warn};
 
 use crate::metrics::Metrics;
-use crate::outer::Peer;
+use crate::outer::{Peer, PeerCertificate};
 use crate::tls::{self, Identity};
 
 /// What one server bears.
@@ -230,8 +230,9 @@ pub(crate) async fn serve(
         let (counted, ending) = (metrics.connection(), ending.clone());
         tasks.spawn(async move {
             let _held = (place, counted);
-            let service = TowerToHyperService::new(Named { router, peer: Peer(peer) });
             let Some(secured) = secured(stream, tls, limits.head_time, &ending).await else { return };
+            let certificate = secured.certificate();
+            let service = TowerToHyperService::new(Named { router, peer: Peer(peer), certificate });
             let served = match secured {
                 Secured::Plain(stream) => {
                     watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await
@@ -260,6 +261,21 @@ pub(crate) async fn serve(
 enum Secured {
     Plain(TcpStream),
     Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+}
+
+impl Secured {
+    /// What the certificate at the other end says; none where none was presented, or none that can be read.
+    fn certificate(&self) -> Option<PeerCertificate> {
+        let Self::Tls(stream) = self else { return None };
+        let presented = stream.get_ref().1.peer_certificates()?.first()?;
+        match tls::facts(presented) {
+            Ok(facts) => Some(PeerCertificate(Arc::new(facts))),
+            Err(error) => {
+                info!(error, "a certificate that TLS let through cannot be read");
+                None
+            }
+        }
+    }
 }
 
 async fn secured(
@@ -312,6 +328,7 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
 struct Named {
     router: Router,
     peer: Peer,
+    certificate: Option<PeerCertificate>,
 }
 
 impl Service<Request<Incoming>> for Named {
@@ -325,6 +342,9 @@ impl Service<Request<Incoming>> for Named {
 
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.peer);
+        if let Some(certificate) = &self.certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         self.router.call(request)
     }
 }

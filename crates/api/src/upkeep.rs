@@ -21,6 +21,7 @@ pub(crate) async fn keep(api: Api) {
         let mut turn = 0_u32;
         loop {
             api.rates.tidy();
+            api.identities.refresh(api.clock.now()).await;
             if turn.is_multiple_of(FORGETS_EVERY)
                 && let Err(error) = api.store.forget_answers(api.clock.now() - ANSWERS_KEPT).await
             {

@@ -5,7 +5,9 @@ use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::unit::Span;
 
-use crate::commands::{audit, backtest, break_glass, can_i, config, demo, forecast, keys, policy, simulate, token, up};
+use crate::commands::{
+    audit, backtest, break_glass, can_i, config, demo, forecast, keys, login, policy, simulate, token, up,
+};
 use crate::keys::KeyOptions;
 use crate::output::Format;
 
@@ -140,6 +142,9 @@ in dollars where `budget.core_hour_usd` and `budget.gib_hour_usd` are declared."
   tenantry token revoke 4k2m9x0qzt7b")]
     #[command(subcommand)]
     Token(token::Token),
+    Login(Box<login::Login>),
+    Logout(login::Logout),
+    Whoami(login::Whoami),
     /// Say whether somebody may do something, and which policies say so
     CanI(can_i::CanI),
     /// Write policies over the built-in ones, and test them

@@ -12,6 +12,7 @@ pub(crate) mod forecast;
 mod get;
 mod intervene;
 pub(crate) mod keys;
+pub(crate) mod login;
 pub(crate) mod policy;
 mod recommend;
 mod recorded;
@@ -54,6 +55,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pause(command) => intervene::pause(&common, command).await,
         Command::Resume(command) => intervene::resume(&common, command).await,
         Command::Token(command) => token::run(&common, command).await,
+        Command::Login(command) => login::login(&common, *command).await,
+        Command::Logout(command) => login::logout(&command),
+        Command::Whoami(command) => login::whoami(&common, command).await,
         Command::CanI(command) => can_i::run(&common, command).await,
         Command::Policy(command) => policy::run(&common, command).await,
         Command::Role(command) => policy::run_role(&common, command).await,

@@ -16,6 +16,8 @@ use tenantry_sim::scenario::ScenarioError;
 
 use crate::commands::explain::Undecided;
 use crate::commands::keys::NotShredded;
+use crate::commands::up::Undeclared;
+use crate::oidc::NoLogin;
 use crate::terminal;
 
 /// What was asked cannot be done: bad input, nothing found, a store that does not open.
@@ -52,6 +54,8 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let scenario = || error.downcast_ref::<ScenarioError>().map(ScenarioError::code);
     let audit = || error.downcast_ref::<AuditError>().map(AuditError::code);
     let undecided = || error.downcast_ref::<Undecided>().map(Undecided::code);
+    let undeclared = || error.downcast_ref::<Undeclared>().map(Undeclared::code);
+    let login = || error.downcast_ref::<NoLogin>().map(NoLogin::code);
     let access = || error.downcast_ref::<AccessError>().map(AccessError::code);
     let shredded = || error.downcast_ref::<NotShredded>().map(NotShredded::code);
     let keys = || error.downcast_ref::<KeyError>().map(KeyError::code);
@@ -62,6 +66,8 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         .or_else(undecided)
         .or_else(writing)
         .or_else(glass)
+        .or_else(undeclared)
+        .or_else(login)
         .or_else(access)
         .or_else(tokens)
         .or_else(audit)

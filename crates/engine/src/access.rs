@@ -6,6 +6,7 @@
 
 mod gate;
 mod glass;
+pub mod identity;
 mod issue;
 mod known;
 mod maker;

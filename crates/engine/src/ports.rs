@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod cluster;
 pub mod events;
+pub mod identity;
 pub mod metrics;
 pub mod store;
 

@@ -99,7 +99,7 @@ impl Connection {
     }
 }
 
-async fn configuration(options: &Options) -> Result<Config, ConnectError> {
+pub(crate) async fn configuration(options: &Options) -> Result<Config, ConnectError> {
     let refuse = |message: String| ConnectError::Configuration { message };
     let picked = KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() };
     let mut config = match &options.kubeconfig {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use futures::stream;
-use http::header::{AUTHORIZATION, HeaderName};
+use http::header::HeaderName;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,9 +21,10 @@ use utoipa::{IntoParams, ToSchema};
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::asked::Asked;
+use crate::known::{self, Presented};
 use crate::metrics::UnderWay;
 use crate::operation::{Door, Good, Operation, reference};
-use crate::problem::{MALFORMED, OVERLOADED, Problem, TOO_MANY};
+use crate::problem::{MALFORMED, OVERLOADED, Problem, TOO_MANY, UNAUTHENTICATED};
 use crate::seats::Seat;
 use crate::wire::decision::Decision;
 use crate::wire::workload::Intervention;
@@ -120,7 +121,7 @@ pub(crate) fn operations() -> Vec<Operation> {
 /// Where a follower stands.
 struct Follower {
     api: Api,
-    token: String,
+    presented: Presented,
     tenant: Option<TenantId>,
     at: Position,
     news: watch::Receiver<Position>,
@@ -153,11 +154,10 @@ async fn follow(asked: &Asked) -> Result<Answer, Problem> {
     })?;
     let place = std::sync::Arc::clone(&api.streams).try_acquire_owned();
     let place = place.map_err(|_| Problem::new(OVERLOADED, "the server bears no more event streams").again_after(5))?;
-    let token = asked.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = token.split_once(' ').map_or("", |(_, token)| token).trim().to_owned();
+    let presented = asked.presented.clone().ok_or_else(|| Problem::new(UNAUTHENTICATED, "nobody asks"))?;
     let held = (place, seat, api.metrics.stream());
     let ready = VecDeque::from([Bytes::from_static(b"retry: 2000\n\n")]);
-    let follower = Follower { api: api.clone(), token, tenant, at, news, ready, behind: true, _held: held };
+    let follower = Follower { api: api.clone(), presented, tenant, at, news, ready, behind: true, _held: held };
     let events = stream::unfold(follower, |mut follower| async {
         let next = follower.next().await?;
         Some((Ok::<Bytes, std::convert::Infallible>(next), follower))
@@ -191,7 +191,7 @@ impl Follower {
 
     async fn scopes(&self) -> Option<Vec<Scope>> {
         let now = self.api.clock.now();
-        let caller = self.api.gate.authenticate(&self.token, now).await.ok()?;
+        let caller = known::again(&self.api, &self.presented, now).await.ok()?;
         let admitted = self.api.gate.admit_anywhere(&caller, Action::ReadEvents, &Circumstances::at(now)).await.ok()?;
         let scopes: Vec<Scope> = admitted.iter().map(|admission| admission.scope().clone()).collect();
         let Some(tenant) = &self.tenant else { return Some(scopes) };

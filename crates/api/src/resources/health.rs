@@ -69,6 +69,7 @@ async fn ready(asked: &Asked) -> Result<Answer, Problem> {
 }
 
 async fn metrics(asked: &Asked) -> Result<Answer, Problem> {
+    asked.api.metrics.failing(asked.api.identities.failing());
     Ok(Answer::text(TEXT, asked.api.metrics.text()))
 }
 

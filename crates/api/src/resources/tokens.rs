@@ -239,7 +239,7 @@ async fn revoke(asked: &Asked) -> Result<Answer, Problem> {
     let Revoking { keep_made } = asked.query()?;
     let id = KeyId::new(asked.text("token")?).map_err(|_| Problem::not_found())?;
     let by = asked.by(None, "ended through the API")?;
-    let (tokens, own) = (&asked.api.tokens, asked.caller.as_ref().map(Caller::token));
+    let (tokens, own) = (&asked.api.tokens, asked.caller.as_ref().and_then(Caller::token));
     for scope in asked.scopes() {
         if !keep_made && tokens.made_by(scope, &id, asked.now).await?.iter().any(|made| Some(&made.id) == own) {
             return Err(TokensError::EndsOwn { id }.into());

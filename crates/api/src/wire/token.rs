@@ -31,10 +31,16 @@ impl From<&Binding> for RoleHeld {
 pub(crate) struct WhoAmI {
     /// The name under which changes and refusals are recorded.
     pub(crate) principal: String,
-    /// The tenant whose token it is; none for the platform's.
+    /// How they were known: by an API token, a token of an OpenID provider, a certificate, or a token of the cluster.
+    #[schema(pattern = "^(token|oidc|certificate|kubernetes)$")]
+    pub(crate) method: String,
+    /// The tenant that they belong to; none for the platform's.
     pub(crate) tenant: Option<String>,
-    /// The token's id.
-    pub(crate) token: String,
+    /// The id of an API token; none for those who are known otherwise.
+    pub(crate) token: Option<String>,
+    /// Until when they are known by what they presented; none for without end.
+    #[schema(format = DateTime)]
+    pub(crate) until: Option<String>,
     /// What it may be used as.
     pub(crate) roles: Vec<RoleHeld>,
 }

@@ -10,10 +10,13 @@
 
 mod audit;
 mod bounds;
+mod certificates;
 mod clients;
 mod configuration;
 mod conformity;
+mod dex;
 mod events;
+mod identity;
 mod lists;
 mod matrix;
 mod server;

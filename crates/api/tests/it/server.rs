@@ -13,6 +13,7 @@ use tenantry_domain::plan::{Generation, Outcome};
 use tenantry_domain::snapshot::{Memory, Snapshot};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Replicas, Span};
+use tenantry_engine::access::identity::Identities;
 use tenantry_engine::access::{Asked, Binding, Body, Breaking, GLASS_MAX, Gate, Glass, Role, Tokens, Writing};
 use tenantry_engine::audit::Audit;
 use tenantry_engine::ports::Clock;
@@ -31,6 +32,10 @@ pub(crate) struct TestClock(AtomicI64);
 impl TestClock {
     pub(crate) fn forward(&self, span: Span) {
         self.0.fetch_add(span.as_millis_i64(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn set(&self, now: Timestamp) {
+        self.0.store(now.as_millis(), Ordering::SeqCst);
     }
 }
 
@@ -95,6 +100,10 @@ impl Server {
     }
 
     pub(crate) async fn with(limits: Limits, identity: Option<&Identity>) -> Self {
+        Self::knowing(limits, identity, Identities::none()).await
+    }
+
+    pub(crate) async fn knowing(limits: Limits, identity: Option<&Identity>, identities: Identities) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store =
             tenantry_store::open(&format!("sqlite:{}", folder.path().join("store.db").display())).await.unwrap();
@@ -103,7 +112,7 @@ impl Server {
         let listening = Listening::on("127.0.0.1:0".parse().unwrap(), identity).await.unwrap();
         let url = listening.url();
         let ended = CancellationToken::new();
-        let service = Service::new(store.clone(), gate, clock.clone(), limits);
+        let service = Service::knowing(identities, store.clone(), gate, clock.clone(), limits);
         let task = Some(tokio::spawn(service.serve(listening, ended.clone())));
         Self { url, store, clock, client: plain(), ended, task, _folder: folder }
     }

@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 70] = [
+const PAGES: [(&str, &str); 73] = [
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
@@ -55,6 +55,9 @@ const PAGES: [(&str, &str); 70] = [
     ("T711", include_str!("../../../../docs/errors/T711.md")),
     ("T712", include_str!("../../../../docs/errors/T712.md")),
     ("T713", include_str!("../../../../docs/errors/T713.md")),
+    ("T720", include_str!("../../../../docs/errors/T720.md")),
+    ("T721", include_str!("../../../../docs/errors/T721.md")),
+    ("T722", include_str!("../../../../docs/errors/T722.md")),
     ("T801", include_str!("../../../../docs/errors/T801.md")),
     ("T802", include_str!("../../../../docs/errors/T802.md")),
     ("T803", include_str!("../../../../docs/errors/T803.md")),

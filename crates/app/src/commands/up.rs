@@ -3,6 +3,7 @@
 mod api;
 mod connect;
 mod folder;
+mod identities;
 mod noticed;
 mod sealing;
 mod servers;
@@ -35,6 +36,7 @@ use crate::time::SystemClock;
 use noticed::Noticed;
 use settings::{LeaseKind, LogFormat, Mode, Resolved};
 
+pub(crate) use identities::Undeclared;
 pub(crate) use settings::Up;
 
 /// Name of the lease, wherever it is.

@@ -7,19 +7,24 @@ use std::process::{Child, Command, Stdio};
 use crate::folder::{NOBODY, until};
 use crate::tenantry::Tenantry;
 
-struct Up {
+pub(crate) struct Up {
     child: Child,
-    url: String,
+    pub(crate) url: String,
     /// What it said on the standard output until it served.
     said: String,
 }
 
 impl Up {
     fn start(tenantry: &Tenantry) -> Self {
+        Self::start_with(tenantry, &[])
+    }
+
+    pub(crate) fn start_with(tenantry: &Tenantry, more: &[&str]) -> Self {
         tenantry.write("kubeconfig", NOBODY);
         let mut command = tenantry.command();
         command.args(["up", "--mode", "observe", "--kubeconfig", "kubeconfig", "--holder", "one"]);
         command.args(["--listen", "127.0.0.1:0", "--log-format", "json"]);
+        command.args(more);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         // It says where after it has said the token.

@@ -15,11 +15,15 @@ mod audit;
 mod backtest;
 mod bed;
 mod cli;
+#[path = "../../../api/tests/it/dex.rs"]
+#[allow(dead_code, reason = "what the tests of the API need of it too")]
+mod dex;
 mod folder;
 mod forecast;
 mod hpa;
 mod keys;
 mod listed;
+mod login;
 mod policies;
 mod proof;
 mod tenantry;

@@ -9,6 +9,7 @@ use tenantry_policy::access::{
 };
 use tracing::{error, warn};
 
+use super::identity::Method;
 use super::known::Known;
 use super::sets::Sets;
 use super::{AccessError, Presented, Target};
@@ -18,21 +19,26 @@ use crate::scope::Scope;
 /// The use of a token is noted to the minute: each note is a write.
 const NOTED_MS: i64 = 60_000;
 
-/// Somebody whom the gate knows. Only [`Gate::authenticate`] makes one.
+/// Somebody who is known. Only [`Gate::authenticate`] and [`Identities`](super::identity::Identities) make one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     principal: Principal,
-    token: KeyId,
+    method: Method,
+    token: Option<KeyId>,
     owner: Option<TenantId>,
-    ends: Option<Timestamp>,
+    until: Option<Timestamp>,
     glass: Option<String>,
 }
 
 impl Caller {
-    /// When they will not be known any more, unless they prove anew who they are; none for never.
-    #[must_use]
-    pub const fn ends(&self) -> Option<Timestamp> {
-        self.ends
+    /// Somebody who is known by others' word.
+    pub(super) const fn known(
+        principal: Principal,
+        method: Method,
+        owner: Option<TenantId>,
+        until: Option<Timestamp>,
+    ) -> Self {
+        Self { principal, method, token: None, owner, until, glass: None }
     }
 
     /// Why they broke glass, where they did.
@@ -47,13 +53,25 @@ impl Caller {
         &self.principal
     }
 
-    /// The token's id.
+    /// How they were known.
     #[must_use]
-    pub const fn token(&self) -> &KeyId {
-        &self.token
+    pub const fn method(&self) -> Method {
+        self.method
     }
 
-    /// Whose token it is; none for the platform's.
+    /// The id of an API token; none where they were known otherwise.
+    #[must_use]
+    pub const fn token(&self) -> Option<&KeyId> {
+        self.token.as_ref()
+    }
+
+    /// Until when they are known by what they presented; none for without end.
+    #[must_use]
+    pub const fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// To which tenant they belong; none for the platform.
     #[must_use]
     pub const fn owner(&self) -> Option<&TenantId> {
         self.owner.as_ref()
@@ -140,9 +158,10 @@ impl Gate {
         self.note_use(&record, now).await;
         Ok(Caller {
             principal: record.principal(),
-            token: record.id,
+            method: Method::Token,
+            until: record.expires_at,
+            token: Some(record.id),
             owner: record.tenant,
-            ends: record.expires_at,
             glass: record.glass,
         })
     }

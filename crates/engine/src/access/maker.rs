@@ -41,9 +41,9 @@ impl Tokens {
         if let Some(beyond) = asked.bindings.iter().find(|binding| !gives(maker.principal(), binding)) {
             return unfit(format!("you may not give {beyond}: you do not have it, and are no administrator"));
         }
-        let rest = maker.ends().map(|end| end.since(now));
+        let rest = maker.until().map(|end| end.since(now));
         let too_long = || {
-            let end = maker.ends().map(|end| end.to_string()).unwrap_or_default();
+            let end = maker.until().map(|end| end.to_string()).unwrap_or_default();
             unfit(format!("it would outlive you who make it, and you are known until {end}; ask for less"))
         };
         let lives = match (ends, rest) {

@@ -8,5 +8,6 @@ mod lease;
 mod outage;
 mod proxy;
 mod resize;
+mod review;
 mod rights;
 mod usage;

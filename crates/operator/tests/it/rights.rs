@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use tenantry_domain::spec::Pick;
 use tenantry_domain::unit::Milli;
 use tenantry_engine::ports::cluster::{Cluster as _, ClusterError, Lease as _};
-use tenantry_operator::{Connection, KubernetesCluster, KubernetesLease, Options, permissions};
+use tenantry_engine::ports::identity::TokenReviewer as _;
+use tenantry_operator::{ClusterReviewer, Connection, KubernetesCluster, KubernetesLease, Options, permissions};
 
 use crate::bed::{Bed, bed, settled};
 
@@ -22,6 +23,9 @@ const SHIPPED: &str = include_str!("../../../../deploy/kubernetes/rbac.yaml");
 
 /// What is shipped for those who let requests be changed.
 const RESIZE: &str = include_str!("../../../../deploy/kubernetes/rbac-resize.yaml");
+
+/// What is shipped for those who let service accounts call.
+const TOKENS: &str = include_str!("../../../../deploy/kubernetes/rbac-tokens.yaml");
 
 /// Applies a shipped file as an operator would.
 async fn install(bed: &Bed, file: &str) {
@@ -79,7 +83,7 @@ async fn the_shipped_role_is_enough_and_no_more() {
     let Some(bed) = bed("rights").await else { return };
     install(&bed, SHIPPED).await;
     bed.deploy("web", 2, &[]).await;
-    let (_folder, connection, client) = as_tenantry(&bed).await;
+    let (folder, connection, client) = as_tenantry(&bed).await;
 
     let lease =
         KubernetesLease::new(&connection, "tenantry", "tenantry-rights", "test", std::time::Duration::from_secs(5));
@@ -120,6 +124,22 @@ async fn the_shipped_role_is_enough_and_no_more() {
     cluster.resize(&resize).await.unwrap();
     let bindings: Api<ClusterRoleBinding> = Api::all(bed.client.clone());
     bindings.delete("tenantry-resize", &DeleteParams::default()).await.unwrap();
+
+    // Of others' tokens those alone may ask whom the third file lets.
+    crate::review::account(&bed, "caller").await;
+    let token = crate::review::token(&bed, "caller", &["tenantry"]).await;
+    let options = Options { kubeconfig: Some(folder.path().join("kubeconfig")), ..Options::default() };
+    let reviewer = ClusterReviewer::new(&options).await.unwrap();
+    let audiences = ["tenantry".to_owned()];
+    let refused = reviewer.review(&token, &audiences).await.unwrap_err();
+    assert!(refused.message.contains("forbidden") && !refused.message.contains(&token), "{refused}");
+    install(&bed, TOKENS).await;
+    let with_it = all_rights(&client, &bed.namespace).await;
+    // What was taken away above may be seen for a moment yet.
+    let more = with_it.lines().filter(|line| !RIGHTS.contains(line) && !line.starts_with("pods/resize"));
+    assert_eq!(more.collect::<Vec<_>>(), ["authentication.k8s.io/tokenreviews: create"]);
+    assert!(reviewer.review(&token, &audiences).await.unwrap().is_some());
+    bindings.delete("tenantry-tokens", &DeleteParams::default()).await.unwrap();
     bed.end().await;
 }
 

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::identities;
 use super::settings::{Resolved, Serves};
 use crate::terminal;
 use crate::time::SystemClock;
@@ -26,6 +27,7 @@ pub(super) struct Serving {
 /// An address that cannot be had, and a certificate that cannot be used.
 pub(super) async fn serve(settings: &Resolved, store: &Arc<Store>) -> anyhow::Result<Option<Serving>> {
     let Some(Serves { address, identity }) = &settings.serves else { return Ok(None) };
+    let known = identities::read(settings).await?;
     let listening = Listening::on(*address, identity.as_ref()).await?;
     let clock = Arc::new(SystemClock);
     if let Some(issued) = Tokens::new(store.clone()).bootstrap(clock.now()).await? {
@@ -34,7 +36,7 @@ pub(super) async fn serve(settings: &Resolved, store: &Arc<Store>) -> anyhow::Re
     info!(url = listening.url(), "the API is served");
     let usual = Limits::default();
     let limits = Limits { break_glass: settings.flags.break_glass_max.unwrap_or(usual.break_glass), ..usual };
-    let service = Service::new(store.clone(), Gate::new(store.clone())?, clock, limits);
+    let service = Service::knowing(known, store.clone(), Gate::new(store.clone())?, clock, limits);
     let ended = CancellationToken::new();
     let task = tokio::spawn(service.serve(listening, ended.clone()));
     Ok(Some(Serving { ended, task }))

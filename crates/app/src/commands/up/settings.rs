@@ -51,6 +51,7 @@ pub(crate) enum LogFormat {
   tenantry up --mode observe --replay load/ --replay-speed 60
   tenantry up --settings /etc/tenantry/settings.yaml
   tenantry up --listen 0.0.0.0:7400 --tls-cert api.pem --tls-key api.key
+  tenantry up --identities identities.yaml                     # who is known by OpenID, certificates, Kubernetes
   TENANTRY_STORE=postgres://tenantry@db/tenantry tenantry up --prometheus eu=http://prom-eu:9090 --prometheus us=http://prom-us:9090
 
 A settings file has the flags' names as keys:
@@ -159,6 +160,12 @@ pub(crate) struct Up {
     /// How long glass may stay broken [default: 4h]
     #[arg(long, env = "TENANTRY_BREAK_GLASS_MAX", value_name = "SPAN")]
     pub(crate) break_glass_max: Option<Span>,
+    /// PEM file of the authorities whose certificates callers may be known by
+    #[arg(long, env = "TENANTRY_TLS_CLIENT_CA", value_name = "FILE")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// File that says who is known by OpenID providers, certificates and Kubernetes, and as what
+    #[arg(long, env = "TENANTRY_IDENTITIES", value_name = "FILE")]
+    pub(crate) identities: Option<PathBuf>,
     /// File of the key that audit logs are signed with; made where it is not there [default: beside the store]
     #[arg(long, env = "TENANTRY_AUDIT_KEY", value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
@@ -253,7 +260,14 @@ impl Up {
 
     fn serves(&self) -> anyhow::Result<Option<Serves>> {
         let identity = match (&self.tls_cert, &self.tls_key) {
-            (Some(certificate), Some(key)) => Some(Identity { certificate: certificate.clone(), key: key.clone() }),
+            (Some(certificate), Some(key)) => Some(Identity {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                clients: self.tls_client_ca.clone(),
+            }),
+            (None, None) if self.tls_client_ca.is_some() => {
+                bail!("--tls-client-ca is of no use without the API's own certificate: give --tls-cert and --tls-key")
+            }
             (None, None) => None,
             _ => bail!("--tls-cert and --tls-key come together; one of them is missing"),
         };
@@ -296,6 +310,8 @@ impl Up {
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
             break_glass_max: self.break_glass_max.or(file.break_glass_max),
+            tls_client_ca: self.tls_client_ca.or(file.tls_client_ca),
+            identities: self.identities.or(file.identities),
             audit_key: self.audit_key.or(file.audit_key),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
