@@ -29,7 +29,7 @@ impl Dex {
         let missing = String::from_utf8_lossy(&check.stdout).into_owned();
         if missing.lines().any(|line| line.starts_with("go:")) {
             assert!(std::env::var_os("TENANTRY_REQUIRE_ALL").is_none(), "missing: {missing}");
-            eprintln!("skipped: {test} needs Go, to build Dex");
+            println!("skipped: {test} needs Go, to build Dex");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -54,7 +54,7 @@ impl Dex {
     /// Ends it and starts it again: what was in memory is gone, its keys with it.
     pub(crate) fn start_anew(&mut self) {
         self.end();
-        self.child = launch(&self.settings, &self.url).expect("Dex starts again");
+        self.child = launch(&self.settings, &self.url).unwrap();
     }
 }
 
@@ -81,6 +81,7 @@ fn launch(settings: &Path, url: &str) -> Option<Child> {
         std::thread::sleep(Duration::from_millis(50));
     }
     let _ = child.kill();
+    let _ = child.wait();
     None
 }
 

@@ -228,7 +228,7 @@ pub(crate) async fn run(common: &Common, command: Policy) -> anyhow::Result<Exit
         Policy::History(asked) => history(common, kind, asked).await,
         Policy::Rollback(asked) => rollback(common, kind, asked).await,
         Policy::Rm(asked) => remove(common, kind, asked).await,
-        Policy::Validate(asked) => validate(common, asked),
+        Policy::Validate(asked) => validate(common, &asked),
         Policy::Test(asked) => cases::run(common, asked).await,
     }
 }
@@ -433,7 +433,7 @@ struct Checked {
     problem: Option<String>,
 }
 
-fn validate(common: &Common, asked: Validate) -> anyhow::Result<ExitCode> {
+fn validate(common: &Common, asked: &Validate) -> anyhow::Result<ExitCode> {
     let policies = text(&asked.file)?;
     let rules = Rules::built_in()?;
     let count = rules.list(&policies, None).map_or(0, |listed| listed.len());

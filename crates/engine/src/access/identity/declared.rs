@@ -303,14 +303,14 @@ impl Checker<'_> {
             let at = binding.referenced;
             let RawClusterBinding { service_account, namespace, group, role, tenant } = binding.value;
             let field = format!("kubernetes.bindings[{number}]");
-            let name = service_account.and_then(|account| match account.split_once('/') {
+            let name = service_account.map(|account| match account.split_once('/') {
                 Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
-                    Some(format!("system:serviceaccount:{namespace}:{name}"))
+                    format!("system:serviceaccount:{namespace}:{name}")
                 }
                 _ => {
                     let message = format!("`{account}` is no service account; it is NAMESPACE/NAME");
                     self.wrong(Some(at), &format!("{field}.service_account"), message);
-                    Some(account)
+                    account
                 }
             });
             let of_namespace = namespace.map(|namespace| format!("system:serviceaccounts:{namespace}"));

@@ -71,7 +71,7 @@ impl Signer {
 }
 
 /// Claims that are good at [`NOW`], with some of them otherwise; null takes one away.
-fn claims(other: Value) -> Value {
+fn claims(other: &Value) -> Value {
     let seconds = NOW.as_millis() / 1000;
     let mut claims = json!({
         "iss": ISSUER, "aud": "tenantry", "sub": "ada", "hd": "example.org", "groups": ["staff"],
@@ -143,7 +143,7 @@ async fn a_token_of_an_issuer_is_somebody_with_the_roles_that_rules_give() {
         ),
         (json!({ "aud": ["another", "tenantry"] }), "oidc:example:ada", "auditor"),
     ] {
-        let caller = identities.bearer(&signer.signs(&claims(other)), NOW).await.unwrap();
+        let caller = identities.bearer(&signer.signs(&claims(&other)), NOW).await.unwrap();
         let principal = caller.principal();
         let held: Vec<String> = principal.bindings.iter().map(ToString::to_string).collect();
         assert_eq!((principal.id.as_str(), held.join(", ").as_str()), (id, bindings));
@@ -180,23 +180,23 @@ async fn what_is_not_wholly_right_is_nobody() {
         ("a name that is no text", json!({ "sub": 7 })),
         ("a long name", json!({ "sub": "a".repeat(257) })),
     ]
-    .map(|(what, other)| (what, signer.signs(&claims(other))))
+    .map(|(what, other)| (what, signer.signs(&claims(&other))))
     .into();
-    let good = signer.signs(&claims(json!({})));
+    let good = signer.signs(&claims(&json!({})));
     let part = |number: usize| good.split('.').nth(number).unwrap();
     let unsigned = BASE64.encode(r#"{"alg":"none","kid":"one"}"#);
-    let admin = BASE64.encode(claims(json!({ "groups": ["platform"] })).to_string());
+    let admin = BASE64.encode(claims(&json!({ "groups": ["platform"] })).to_string());
     let header = |change: fn(&mut Header)| {
         let mut header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::ES256) };
         change(&mut header);
-        signer.signs_under(&header, &claims(json!({})))
+        signer.signs_under(&header, &claims(&json!({})))
     };
     let shared = |secret: &[u8]| {
         let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::HS256) };
-        jsonwebtoken::encode(&header, &claims(json!({})), &EncodingKey::from_secret(secret)).unwrap()
+        jsonwebtoken::encode(&header, &claims(&json!({})), &EncodingKey::from_secret(secret)).unwrap()
     };
     presented.extend([
-        ("another's key of the same name", stranger.signs(&claims(json!({})))),
+        ("another's key of the same name", stranger.signs(&claims(&json!({})))),
         ("tampered with", format!("{}.{admin}.{}", part(0), part(2))),
         ("unsigned", format!("{unsigned}.{admin}.")),
         ("unsigned, with a signature", format!("{unsigned}.{admin}.{}", part(2))),
@@ -219,7 +219,7 @@ async fn what_is_not_wholly_right_is_nobody() {
     identities.bearer(&good, NOW).await.unwrap();
     // Clocks that differ a little are borne.
     for other in [json!({ "exp": seconds - 59 }), json!({ "nbf": seconds + 60 }), json!({ "iat": seconds + 60 })] {
-        identities.bearer(&signer.signs(&claims(other)), NOW).await.unwrap();
+        identities.bearer(&signer.signs(&claims(&other)), NOW).await.unwrap();
     }
     assert_eq!(source.asked(), 1);
 }
@@ -233,10 +233,10 @@ async fn an_email_that_was_not_verified_is_no_name() {
     let identities = Identities::new(declared, Some(source), None);
     let email = "ada@example.org";
     for verified in [json!(null), json!(false), json!("true")] {
-        let token = signer.signs(&claims(json!({ "email": email, "email_verified": verified })));
+        let token = signer.signs(&claims(&json!({ "email": email, "email_verified": verified })));
         assert!(identities.bearer(&token, NOW).await.is_err(), "{verified}");
     }
-    let token = signer.signs(&claims(json!({ "email": email, "email_verified": true })));
+    let token = signer.signs(&claims(&json!({ "email": email, "email_verified": true })));
     assert_eq!(identities.bearer(&token, NOW).await.unwrap().principal().id, "oidc:example:ada@example.org");
 }
 
@@ -249,7 +249,7 @@ async fn an_algorithm_that_is_not_declared_is_refused() {
     );
     let declared = Declared::read("identities.yaml", &text).unwrap();
     let identities = Identities::new(declared, Some(Answers::new(vec![Answers::of(&[&signer])])), None);
-    assert!(identities.bearer(&signer.signs(&claims(json!({}))), NOW).await.is_err());
+    assert!(identities.bearer(&signer.signs(&claims(&json!({}))), NOW).await.is_err());
 }
 
 #[tokio::test]
@@ -257,7 +257,7 @@ async fn a_new_key_is_fetched_once_in_a_while_and_a_withdrawn_one_is_forgotten()
     let (old, new) = (Signer::new("old"), Signer::new("new"));
     let source = Answers::new(vec![Answers::of(&[&old]), Answers::of(&[&old, &new]), Answers::of(&[&new])]);
     let identities = with(&source);
-    let token = |signer: &Signer| signer.signs(&claims(json!({ "exp": NOW.as_millis() / 1000 + 9000 })));
+    let token = |signer: &Signer| signer.signs(&claims(&json!({ "exp": NOW.as_millis() / 1000 + 9000 })));
     identities.bearer(&token(&old), NOW).await.unwrap();
     // Whatever is presented, the provider is not asked more often.
     for _ in 0..3 {
@@ -281,7 +281,7 @@ async fn a_provider_that_is_away_keeps_known_keys_for_an_hour_and_no_longer() {
     let signer = Signer::new("one");
     let source = Answers::new(vec![Answers::of(&[&signer]), None]);
     let identities = with(&source);
-    let token = signer.signs(&claims(json!({ "exp": NOW.as_millis() / 1000 + 9000 })));
+    let token = signer.signs(&claims(&json!({ "exp": NOW.as_millis() / 1000 + 9000 })));
     identities.bearer(&token, NOW).await.unwrap();
     assert_eq!(identities.failing(), 0);
     identities.refresh(NOW + Span::from_secs(300)).await;
@@ -366,7 +366,7 @@ async fn a_cluster_is_asked_about_what_nobody_else_knows_and_its_word_lasts_for_
     identities.bearer("known", NOW + Span::from_secs(10)).await.unwrap();
     assert_eq!(cluster.asked.load(Ordering::SeqCst), 3);
     // A token of a declared issuer is that issuer's to judge, and a long text nobody's.
-    let signed = Signer::new("one").signs(&claims(json!({})));
+    let signed = Signer::new("one").signs(&claims(&json!({})));
     assert_eq!(identities.who_says(&signed, NOW), Says::Known(Method::Oidc));
     assert_eq!(identities.who_says(&"x".repeat(TOKEN_BYTES_MAX + 1), NOW), Says::Nobody);
     for other in [knows(&[], false), knows(&["https://kubernetes"], false), knows(&["tenantry"], true)] {
