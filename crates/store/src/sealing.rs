@@ -46,7 +46,9 @@ pub(crate) struct Sealing {
     /// How often keys were changed, as of this transaction.
     as_of: Option<i64>,
     /// Keys that it made.
-    made: Vec<(String, Purpose, DataKeyId, Arc<Key>)>,
+    made: BTreeMap<DataKeyId, Arc<Key>>,
+    /// For what and whom it made them.
+    owners: BTreeMap<Purpose, BTreeMap<String, DataKeyId>>,
 }
 
 impl Sealing {
@@ -54,12 +56,18 @@ impl Sealing {
         Self { keys, ..Self::default() }
     }
 
+    fn made_for(&self, purpose: Purpose, owner: &str) -> Option<(DataKeyId, Arc<Key>)> {
+        let id = *self.owners.get(&purpose)?.get(owner)?;
+        Some((id, self.made.get(&id)?.clone()))
+    }
+
     /// What was made is there now.
     pub(crate) fn committed(&mut self) {
+        let (made, owners) = (std::mem::take(&mut self.made), std::mem::take(&mut self.owners));
         if let (Some(keys), Some(as_of)) = (&self.keys, self.as_of) {
-            for (owner, purpose, id, key) in self.made.drain(..) {
-                keys.held.hold(id, key);
-                keys.held.remember(as_of, &owner, purpose, id);
+            made.into_iter().for_each(|(id, key)| keys.held.hold(id, key));
+            for (purpose, owners) in owners {
+                owners.into_iter().for_each(|(owner, id)| keys.held.remember(as_of, &owner, purpose, id));
             }
         }
     }
@@ -176,9 +184,7 @@ pub(crate) async fn opener(
 pub(crate) async fn opener_within(work: &mut Work, rows: &[Row]) -> Result<Opener, Failure> {
     let keys = work.sealing.keys.clone();
     let Some((mut opener, missing)) = at_hand(keys.as_deref(), rows)? else { return Ok(Opener::default()) };
-    for (_, _, id, key) in &work.sealing.made {
-        opener.keys.insert(*id, key.clone());
-    }
+    opener.keys.extend(work.sealing.made.iter().map(|(id, key)| (*id, key.clone())));
     for ids in missing.chunks(IDS_MAX) {
         let kept = work.fetch(by_ids(ids)).await?;
         fill(&mut opener, keys.as_deref(), kept).await?;
@@ -270,9 +276,8 @@ pub(crate) async fn sealers<'a>(
     let mut found: BTreeMap<String, Sealer> = BTreeMap::new();
     let mut missing: Vec<&str> = Vec::new();
     for owner in owners {
-        let made = work.sealing.made.iter().find(|(of, what, ..)| of == owner && *what == purpose);
-        let at_hand = made.map(|(.., id, key)| (*id, key.clone())).or_else(|| keys.held.current(as_of, owner, purpose));
-        match at_hand {
+        let made = work.sealing.made_for(purpose, owner);
+        match made.or_else(|| keys.held.current(as_of, owner, purpose)) {
             Some(key) => drop(found.insert(owner.to_owned(), Sealer(Some(key)))),
             None => missing.push(owner),
         }
@@ -314,8 +319,7 @@ async fn newest(
     let mut closed = Vec::new();
     for (owner, kept) in newest {
         let id = kept.name.id;
-        let made = work.sealing.made.iter().find(|(.., of, _)| *of == id).map(|(.., key)| key.clone());
-        match made.or_else(|| keys.held.get(id)) {
+        match work.sealing.made.get(&id).cloned().or_else(|| keys.held.get(id)) {
             Some(key) => drop(sealers.insert(owner, Sealer(Some((id, key))))),
             None => closed.push(kept),
         }
@@ -399,7 +403,9 @@ pub(crate) async fn insert(
     }
     drop(rows);
     made.retain(|(name, ..)| written.contains(&name.id));
-    let made = made.into_iter().map(|(name, key, _)| (name.owner.row().to_owned(), name.purpose, name.id, key));
-    work.sealing.made.extend(made);
+    for (name, key, _) in made {
+        work.sealing.owners.entry(name.purpose).or_default().insert(name.owner.row().to_owned(), name.id);
+        work.sealing.made.insert(name.id, key);
+    }
     Ok(())
 }
