@@ -10,6 +10,14 @@ use crate::output;
 
 /// Every code with its page.
 const PAGES: [(&str, &str); 73] = [
+    ("T1001", include_str!("../../../../docs/errors/T1001.md")),
+    ("T1002", include_str!("../../../../docs/errors/T1002.md")),
+    ("T1003", include_str!("../../../../docs/errors/T1003.md")),
+    ("T1004", include_str!("../../../../docs/errors/T1004.md")),
+    ("T1005", include_str!("../../../../docs/errors/T1005.md")),
+    ("T1006", include_str!("../../../../docs/errors/T1006.md")),
+    ("T1007", include_str!("../../../../docs/errors/T1007.md")),
+    ("T1008", include_str!("../../../../docs/errors/T1008.md")),
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),
@@ -75,14 +83,6 @@ const PAGES: [(&str, &str); 73] = [
     ("T901", include_str!("../../../../docs/errors/T901.md")),
     ("T902", include_str!("../../../../docs/errors/T902.md")),
     ("T903", include_str!("../../../../docs/errors/T903.md")),
-    ("T1001", include_str!("../../../../docs/errors/T1001.md")),
-    ("T1002", include_str!("../../../../docs/errors/T1002.md")),
-    ("T1003", include_str!("../../../../docs/errors/T1003.md")),
-    ("T1004", include_str!("../../../../docs/errors/T1004.md")),
-    ("T1005", include_str!("../../../../docs/errors/T1005.md")),
-    ("T1006", include_str!("../../../../docs/errors/T1006.md")),
-    ("T1007", include_str!("../../../../docs/errors/T1007.md")),
-    ("T1008", include_str!("../../../../docs/errors/T1008.md")),
 ];
 
 #[derive(Debug, Serialize)]
@@ -146,7 +146,8 @@ mod tests {
             } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("commands/errors.rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let codes = text.split("\"T").skip(1).filter_map(|rest| rest.split('"').next());
-                let is_code = |rest: &&str| rest.len() == 3 && rest.bytes().all(|byte| byte.is_ascii_digit());
+                let is_code =
+                    |rest: &&str| matches!(rest.len(), 3 | 4) && rest.bytes().all(|byte| byte.is_ascii_digit());
                 used.extend(codes.filter(is_code).map(|rest| format!("T{rest}")));
             }
         }
