@@ -16,10 +16,28 @@ pub(crate) mod whoami;
 pub(crate) mod workloads;
 pub(crate) mod written;
 
+use serde::Deserialize;
+use tenantry_domain::id::TenantId;
 use tenantry_engine::access::Target;
+use utoipa::IntoParams;
 
 use crate::asked::Asked;
 use crate::problem::Problem;
+
+/// What may be tried first.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Trying {
+    /// Say what would be done, and do nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// The tenant that a body names, or the platform where it names none.
+fn named(tenant: Option<String>) -> Result<Target, Problem> {
+    let Some(tenant) = tenant else { return Ok(Target::Platform) };
+    TenantId::new(tenant).map(Target::Tenant).map_err(|_| Problem::not_found())
+}
 
 /// The tenant that the path names.
 fn tenant(asked: &Asked) -> Result<Target, Problem> {

@@ -7,8 +7,9 @@ use tenantry_domain::id::TenantId;
 use tenantry_domain::unit::Span;
 use tenantry_engine::access::{Action, Breaking, GlassError, Target};
 use tenantry_engine::ports::store::KeyId;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
+use super::{Trying, named};
 use crate::answer::Answer;
 use crate::asked::Asked;
 use crate::operation::{Door, Operation};
@@ -17,14 +18,6 @@ use crate::problem::{MALFORMED, Problem};
 use crate::wire::written::{BrokeGlass, BrokenGlass, BrokenGlassPage};
 
 const TAG: &str = "access";
-
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-struct Trying {
-    /// Say what would be done, and do nothing.
-    #[serde(default)]
-    dry_run: bool,
-}
 
 /// Glass to be broken.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -102,11 +95,7 @@ impl From<GlassError> for Problem {
 
 fn whose(asked: &Asked) -> Result<Vec<(Action, Target)>, Problem> {
     let new: NewGlass = asked.json()?;
-    let target = match new.tenant {
-        None => Target::Platform,
-        Some(tenant) => Target::Tenant(TenantId::new(tenant).map_err(|_| Problem::not_found())?),
-    };
-    Ok(vec![(Action::BreakGlass, target)])
+    Ok(vec![(Action::BreakGlass, named(new.tenant)?)])
 }
 
 async fn list(asked: &Asked) -> Result<Answer, Problem> {

@@ -9,9 +9,9 @@ use tenantry_domain::unit::{Replicas, Span};
 use tenantry_engine::access::{Action, Circumstances, Sizes, Target};
 use tenantry_engine::ports::store::Intervention;
 use tenantry_engine::view;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::workload;
+use super::{Trying, workload};
 use crate::answer::Answer;
 use crate::asked::Asked;
 use crate::operation::{Door, Operation};
@@ -23,14 +23,6 @@ const TAG: &str = "interventions";
 const LASTS: Span = Span::from_secs(3600);
 /// Most replicas that can be asked for.
 const REPLICAS_MAX: u32 = 100_000;
-
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-struct Trying {
-    /// Say what would be done, and do nothing.
-    #[serde(default)]
-    dry_run: bool,
-}
 
 /// A size to be set by hand.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -12,6 +12,7 @@ use tenantry_engine::access::{
 use tenantry_engine::ports::store::{KeyId, SecretHash, TokenRecord};
 use utoipa::{IntoParams, ToSchema};
 
+use super::{Trying, named};
 use crate::answer::Answer;
 use crate::asked::Asked;
 use crate::operation::{Door, Operation};
@@ -20,14 +21,6 @@ use crate::problem::{INTERNAL, MALFORMED, Problem};
 use crate::wire::token::{IssuedToken, RoleHeld, Token, TokenPage};
 
 const TAG: &str = "access";
-
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-struct Trying {
-    /// Say what would be done, and do nothing.
-    #[serde(default)]
-    dry_run: bool,
-}
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -135,11 +128,7 @@ impl From<TokensError> for Problem {
 /// Whose token is to be made.
 fn whose(asked: &Asked) -> Result<Vec<(Action, Target)>, Problem> {
     let new: NewToken = asked.json()?;
-    let target = match new.tenant {
-        None => Target::Platform,
-        Some(tenant) => Target::Tenant(TenantId::new(tenant).map_err(|_| Problem::not_found())?),
-    };
-    Ok(vec![(Action::CreateToken, target)])
+    Ok(vec![(Action::CreateToken, named(new.tenant)?)])
 }
 
 async fn list(asked: &Asked) -> Result<Answer, Problem> {
