@@ -361,6 +361,15 @@ impl Tenants {
         }
         Ok(all)
     }
+
+    /// One tenant; none where it is not declared, or not seen. Costs what that tenant does, however many there are.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn one(&self, id: &TenantId) -> Result<Option<Listed>, TenantsError> {
+        let Ok(scope) = self.scope_of(id) else { return Ok(None) };
+        Ok(rows(&self.declarations(&scope, &[]).await?).into_iter().find(|one| one.id == *id))
+    }
 }
 
 /// The tenants of what was read.

@@ -94,8 +94,7 @@ async fn list(asked: &Asked) -> Result<Answer, Problem> {
 async fn get(asked: &Asked) -> Result<Answer, Problem> {
     let Fields { fields } = asked.query()?;
     let id = asked.tenant()?;
-    let all = asked.api.all_tenants().await?;
-    let found = all.binary_search_by(|one| one.id.cmp(&id)).ok().and_then(|place| all.get(place));
-    let tenant = Tenant::from(found.ok_or_else(Problem::not_found)?);
+    let found = asked.tenants().one(&id).await?;
+    let tenant = Tenant::from(&found.ok_or_else(Problem::not_found)?);
     Answer::ok(&page::selected(&tenant, fields.as_deref())?)
 }
