@@ -1,6 +1,6 @@
 //! The API over its ports, and how it is run.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use tenantry_engine::access::identity::Identities;
 use tenantry_engine::access::{Gate, Glass, Tokens, Writing};
@@ -10,14 +10,13 @@ use tenantry_engine::ports::answers::AnswerStore;
 use tenantry_engine::ports::events::EventStore;
 use tenantry_engine::ports::store::audit::AuditStore;
 use tenantry_engine::ports::store::{ConfigStore, ControlStore, TokenStore, WrittenStore};
-use tenantry_engine::tenants::{Listed, Tenants};
+use tenantry_engine::tenants::Tenants;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarm::Alarms;
 use crate::feed::Feed;
 use crate::metrics::Metrics;
-use crate::problem::Problem;
 use crate::rate::Rates;
 use crate::seats::Seats;
 use crate::serve::{self, Limits, Listening};
@@ -60,8 +59,6 @@ pub(crate) struct Inner {
     pub(crate) following: Seats,
     pub(crate) ending: CancellationToken,
     pub(crate) document: String,
-    /// All tenants as of a version of the configuration: a list is read far more often than it changes.
-    listed: RwLock<Option<(u64, Arc<Vec<Listed>>)>>,
 }
 
 impl std::ops::Deref for Api {
@@ -113,7 +110,6 @@ impl Service {
             streams: Arc::new(Semaphore::new(limits.streams)),
             ending: CancellationToken::new(),
             document: openapi::document(),
-            listed: RwLock::new(None),
             metrics,
             limits,
             store,
@@ -132,21 +128,5 @@ impl Service {
             ending.cancel();
         };
         tokio::join!(served, kept, told);
-    }
-}
-
-impl Api {
-    /// Every tenant, read anew when the configuration has changed.
-    pub(crate) async fn all_tenants(&self) -> Result<Arc<Vec<Listed>>, Problem> {
-        // Asked first: what is read afterwards is at least as new.
-        let version = self.store.config_version().await?;
-        if let Some((of, listed)) = self.listed.read().unwrap_or_else(PoisonError::into_inner).as_ref()
-            && *of == version
-        {
-            return Ok(Arc::clone(listed));
-        }
-        let listed = Arc::new(self.tenants.list().await?);
-        *self.listed.write().unwrap_or_else(PoisonError::into_inner) = Some((version, Arc::clone(&listed)));
-        Ok(listed)
     }
 }

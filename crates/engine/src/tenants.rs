@@ -7,6 +7,7 @@ mod apply;
 mod history;
 mod objects;
 mod read;
+mod register;
 mod remove;
 mod rewrite;
 
@@ -27,6 +28,7 @@ pub use history::{Compared, RolledBack, TenantEffect};
 pub use objects::objects_named_twice;
 pub use remove::Removed;
 
+use self::register::{Head, Register, listed as row};
 use crate::driver::Declared;
 use crate::ports::store::{Owner, Revision, Store, StoreError};
 use crate::scope::Scope;
@@ -176,6 +178,7 @@ pub struct Shared {
 #[derive(Clone)]
 pub struct Tenants {
     store: Arc<dyn Store>,
+    register: Arc<Register>,
     /// The only tenants that the caller may see; none where it is all.
     only: Option<Arc<BTreeSet<TenantId>>>,
     /// Whether other tenants may be named to the caller, though nothing of them is read.
@@ -189,6 +192,7 @@ impl std::fmt::Debug for Tenants {
 }
 
 /// Everything that is declared, as last revised.
+#[derive(Default)]
 struct Declarations {
     layers: Layers,
     tenants: BTreeMap<TenantId, Document>,
@@ -196,6 +200,22 @@ struct Declarations {
 }
 
 impl Declarations {
+    fn add(&mut self, revision: Revision, at_hand: &BTreeMap<&DocumentKey, &Document>) -> Result<(), TenantsError> {
+        let Some(body) = &revision.body else { return Ok(()) };
+        let document = match at_hand.get(&revision.key) {
+            Some(document) if document.digest() == revision.digest => (*document).clone(),
+            _ => Document::from_stored(revision.key.clone(), body)?,
+        };
+        match document.key() {
+            DocumentKey::Tenant(id) => {
+                self.tenants.insert(id.clone(), document);
+            }
+            _ => self.layers.insert(document),
+        }
+        self.heads.insert(revision.key.clone(), revision);
+        Ok(())
+    }
+
     fn resolve(&self, id: &TenantId) -> Result<Effective, TenantsError> {
         let document =
             self.tenants.get(id).ok_or_else(|| TenantsError::NoDocument { key: DocumentKey::Tenant(id.clone()) })?;
@@ -203,11 +223,22 @@ impl Declarations {
     }
 }
 
+/// What is declared in a scope.
+async fn declarations(store: &dyn Store, scope: &Scope, at_hand: &[Document]) -> Result<Declarations, TenantsError> {
+    let mut found = Declarations::default();
+    let at_hand: BTreeMap<&DocumentKey, &Document> =
+        at_hand.iter().map(|document| (document.key(), document)).collect();
+    for revision in store.documents(scope).await? {
+        found.add(revision, &at_hand)?;
+    }
+    Ok(found)
+}
+
 impl Tenants {
     /// Over a store, for the platform's own people.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, only: None, names_all: true }
+        Self { store, register: Arc::default(), only: None, names_all: true }
     }
 
     /// The same within what a caller was admitted to: other tenants are neither read nor named. What is admitted
@@ -216,7 +247,12 @@ impl Tenants {
     pub fn within<'a>(&self, scopes: impl IntoIterator<Item = &'a Scope>) -> Self {
         let only: Option<BTreeSet<TenantId>> = scopes.into_iter().map(|scope| scope.only().cloned()).collect();
         let names_all = only.is_none();
-        Self { store: Arc::clone(&self.store), only: only.map(Arc::new), names_all }
+        Self {
+            store: Arc::clone(&self.store),
+            register: Arc::clone(&self.register),
+            only: only.map(Arc::new),
+            names_all,
+        }
     }
 
     /// The same for one of the platform's own people, who may be told of any tenant where one stands in the way.
@@ -253,24 +289,7 @@ impl Tenants {
 
     /// What is declared; `at_hand` are documents that need not be read anew where they are as the store has them.
     async fn declarations(&self, scope: &Scope, at_hand: &[Document]) -> Result<Declarations, TenantsError> {
-        let at_hand: BTreeMap<&DocumentKey, &Document> =
-            at_hand.iter().map(|document| (document.key(), document)).collect();
-        let mut found = Declarations { layers: Layers::default(), tenants: BTreeMap::new(), heads: BTreeMap::new() };
-        for revision in self.store.documents(scope).await? {
-            let Some(body) = &revision.body else { continue };
-            let document = match at_hand.get(&revision.key) {
-                Some(document) if document.digest() == revision.digest => (*document).clone(),
-                _ => Document::from_stored(revision.key.clone(), body)?,
-            };
-            match document.key() {
-                DocumentKey::Tenant(id) => {
-                    found.tenants.insert(id.clone(), document);
-                }
-                _ => found.layers.insert(document),
-            }
-            found.heads.insert(revision.key.clone(), revision);
-        }
-        Ok(found)
+        declarations(self.store.as_ref(), scope, at_hand).await
     }
 
     /// A tenant's effective configuration.
@@ -332,9 +351,7 @@ impl Tenants {
     /// # Errors
     /// [`TenantsError`].
     pub async fn tiers(&self) -> Result<Vec<Shared>, TenantsError> {
-        let found = self.declarations(&Scope::platform(), &[]).await?;
-        let name = |key: &DocumentKey| if let DocumentKey::Tier(name) = key { Some(name.to_string()) } else { None };
-        Ok(shared(&found, name))
+        self.shared(|key| if let DocumentKey::Tier(name) = key { Some(name.to_string()) } else { None }).await
     }
 
     /// Every region, ordered by name.
@@ -342,24 +359,24 @@ impl Tenants {
     /// # Errors
     /// [`TenantsError`].
     pub async fn regions(&self) -> Result<Vec<Shared>, TenantsError> {
-        let found = self.declarations(&Scope::platform(), &[]).await?;
-        let name = |key: &DocumentKey| if let DocumentKey::Region(name) = key { Some(name.to_string()) } else { None };
-        Ok(shared(&found, name))
+        self.shared(|key| if let DocumentKey::Region(name) = key { Some(name.to_string()) } else { None }).await
     }
 
-    /// Every tenant, ordered by id.
+    /// The documents that `name` has a name for, with how many tenants stand under each.
+    async fn shared(&self, name: impl Fn(&DocumentKey) -> Option<String>) -> Result<Vec<Shared>, TenantsError> {
+        let row = |(key, head, tenants): (DocumentKey, Head, usize)| {
+            let Head { number: revision, owner, at: changed_at } = head;
+            Some(Shared { name: name(&key)?, revision, owner, changed_at, tenants })
+        };
+        Ok(self.register.shared(self.store.as_ref()).await?.into_iter().filter_map(row).collect())
+    }
+
+    /// Every tenant that the caller may see, ordered by id. Read anew as far as the configuration has changed.
     ///
     /// # Errors
     /// [`TenantsError`].
-    pub async fn list(&self) -> Result<Vec<Listed>, TenantsError> {
-        let Some(only) = &self.only else {
-            return Ok(rows(&self.declarations(&Scope::platform(), &[]).await?));
-        };
-        let mut all = Vec::new();
-        for id in only.iter() {
-            all.extend(rows(&self.declarations(&Scope::tenant(id.clone()), &[]).await?));
-        }
-        Ok(all)
+    pub async fn list(&self) -> Result<Vec<Arc<Listed>>, TenantsError> {
+        self.register.tenants(self.store.as_ref(), self.only.as_deref()).await
     }
 
     /// One tenant; none where it is not declared, or not seen. Costs what that tenant does, however many there are.
@@ -368,50 +385,10 @@ impl Tenants {
     /// [`TenantsError`].
     pub async fn one(&self, id: &TenantId) -> Result<Option<Listed>, TenantsError> {
         let Ok(scope) = self.scope_of(id) else { return Ok(None) };
-        Ok(rows(&self.declarations(&scope, &[]).await?).into_iter().find(|one| one.id == *id))
+        let found = self.declarations(&scope, &[]).await?;
+        let of = found.tenants.get(id).and_then(|document| Some((document, found.heads.get(document.key())?)));
+        Ok(of.map(|(document, head)| row(&found.layers, document, head, id).0))
     }
-}
-
-/// The tenants of what was read.
-fn rows(found: &Declarations) -> Vec<Listed> {
-    let listed = found.tenants.iter().filter_map(|(id, document)| {
-        let head = found.heads.get(document.key())?;
-        let (effective, mut notes) = match found.layers.resolve(document) {
-            Ok(effective) => (Some(effective), Vec::new()),
-            Err(problems) => (None, vec![problems.to_string()]),
-        };
-        notes.extend(effective.iter().flat_map(Effective::notes));
-        Some(Listed {
-            id: id.clone(),
-            tier: effective.as_ref().and_then(Effective::tier).map(str::to_owned),
-            region: effective.as_ref().and_then(Effective::region).map(str::to_owned),
-            labels: effective.as_ref().map(Effective::labels).unwrap_or_default(),
-            revision: head.number,
-            owner: head.owner.clone(),
-            changed_at: head.at,
-            workloads: effective.map_or(0, |effective| effective.workloads().len()),
-            notes,
-        })
-    });
-    listed.collect()
-}
-
-/// The documents that `name` has a name for, with how many tenants stand under each.
-fn shared(found: &Declarations, name: impl Fn(&DocumentKey) -> Option<String>) -> Vec<Shared> {
-    let mut users: BTreeMap<DocumentKey, usize> = BTreeMap::new();
-    for key in found.tenants.values().flat_map(Document::layers) {
-        *users.entry(key).or_default() += 1;
-    }
-    let row = |(key, head): (&DocumentKey, &Revision)| {
-        Some(Shared {
-            name: name(key)?,
-            revision: head.number,
-            owner: head.owner.clone(),
-            changed_at: head.at,
-            tenants: users.get(key).copied().unwrap_or_default(),
-        })
-    };
-    found.heads.iter().filter_map(row).collect()
 }
 
 #[async_trait]

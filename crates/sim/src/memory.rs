@@ -122,6 +122,11 @@ impl ConfigStore for MemoryStore {
     async fn config_version(&self) -> Stored<u64> {
         Ok(self.lock().version)
     }
+
+    async fn changed_since(&self, version: u64, _: u32) -> Stored<Option<Vec<DocumentKey>>> {
+        // It keeps no order of changes.
+        Ok((version == self.lock().version).then(Vec::new))
+    }
 }
 
 #[async_trait]

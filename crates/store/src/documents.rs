@@ -1,6 +1,6 @@
 //! Documents and their revisions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tenantry_domain::id::{RegionName, TenantId, TierName};
 use tenantry_domain::time::Timestamp;
@@ -265,6 +265,22 @@ pub(crate) fn of_one(key: &DocumentKey, before: Option<u64>, count: u32) -> Stat
          WHERE kind = $1 AND name = $2 AND number < $3 ORDER BY number DESC LIMIT $4",
         vec![Value::Int(kind(key)), Value::Text(name(key)), Value::Int(before), Value::Int(count.into())],
     )
+}
+
+/// Names of documents that changed after a version, as often as they did; one more than `most` tells that there are more.
+pub(crate) fn changed_since(version: u64, most: u32) -> Result<Statement<'static>, Failure> {
+    Ok(Statement::new(
+        "SELECT kind, name FROM revisions WHERE change > 0 AND change > $1 ORDER BY change LIMIT $2",
+        vec![Value::Int(signed(version)?), Value::Int(i64::from(most) + 1)],
+    ))
+}
+
+pub(crate) fn changed(rows: Vec<Row>, most: u32) -> Result<Option<Vec<DocumentKey>>, Failure> {
+    if rows.len() > usize::try_from(most).unwrap_or(usize::MAX) {
+        return Ok(None);
+    }
+    let keys: Result<BTreeSet<DocumentKey>, Failure> = rows.into_iter().map(|mut row| key(&mut row)).collect();
+    Ok(Some(keys?.into_iter().collect()))
 }
 
 pub(crate) fn revisions(rows: Vec<Row>, opener: &Opener) -> Result<Vec<Revision>, Failure> {

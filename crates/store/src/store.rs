@@ -160,6 +160,15 @@ impl ConfigStore for Store {
         let rows = self.read_shared("SELECT value FROM counters WHERE name = 'config'").await;
         rows.and_then(|rows| only(rows)?.count()).map_err(|failure| failure.during("read the configuration's version"))
     }
+
+    async fn changed_since(&self, version: u64, most: u32) -> Stored<Option<Vec<DocumentKey>>> {
+        let rows = match documents::changed_since(version, most) {
+            Ok(statement) => self.backend.read(Reach::Everybody, statement).await,
+            Err(failure) => Err(failure),
+        };
+        rows.and_then(|rows| documents::changed(rows, most))
+            .map_err(|failure| failure.during("read what changed in the configuration"))
+    }
 }
 
 #[async_trait]

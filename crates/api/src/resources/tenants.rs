@@ -1,5 +1,7 @@
 //! Tenants.
 
+use std::sync::Arc;
+
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -79,15 +81,14 @@ async fn list(asked: &Asked) -> Result<Answer, Problem> {
     let Which { limit, cursor, labels, tier, region, fields } = asked.query()?;
     let (count, after) = (page::size(limit)?, page::place(cursor.as_deref())?);
     let selector = labels.as_deref().map(Selector::read).transpose()?;
-    let all = asked.api.all_tenants().await?;
-    let wanted = |one: &&Listed| {
-        asked.sees(&one.id)
-            && selector.as_ref().is_none_or(|selector| selector.admits(&one.labels))
+    let all = asked.tenants().list().await?;
+    let wanted = |one: &&Arc<Listed>| {
+        selector.as_ref().is_none_or(|selector| selector.admits(&one.labels))
             && tier.as_ref().is_none_or(|tier| one.tier.as_ref() == Some(tier))
             && region.as_ref().is_none_or(|region| one.region.as_ref() == Some(region))
     };
     let (found, next) = page::after(all.iter().filter(wanted), |one| one.id.to_string(), after.as_deref(), count);
-    let items = found.into_iter().map(|one| page::selected(&Tenant::from(one), fields.as_deref()));
+    let items = found.into_iter().map(|one| page::selected(&Tenant::from(one.as_ref()), fields.as_deref()));
     Answer::ok(&TenantPage { items: items.collect::<Result<_, _>>()?, next })
 }
 

@@ -1,15 +1,17 @@
 //! `tenantry get`: lists.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tenantry_domain::id::TenantId;
 use tenantry_domain::plan::Outcome;
 use tenantry_domain::unit::Replicas;
 use tenantry_engine::ports::store::{ControlStore as _, DecisionFilter, DecisionRecord};
 use tenantry_engine::scope::Scope;
 use tenantry_engine::status::WorkloadStatus;
-use tenantry_engine::tenants::{Shared, Tenants};
+use tenantry_engine::tenants::{Listed, Shared, Tenants};
 use tenantry_engine::view;
 use tenantry_store::Store;
 
@@ -50,22 +52,22 @@ struct TenantRow {
 async fn tenants(common: &Common, store: &Arc<Store>) -> Picture {
     let listed = Tenants::new(store.clone()).list().await?;
     let statuses = view::workloads(store.as_ref(), &Scope::platform()).await?;
-    let rows: Vec<TenantRow> = listed
-        .into_iter()
-        .map(|tenant| {
-            let of = statuses.iter().filter(|status| status.key.tenant == tenant.id);
-            TenantRow {
-                replicas: of.filter_map(|status| status.current).map(Replicas::get).sum(),
-                tenant: tenant.id.to_string(),
-                tier: tenant.tier,
-                region: tenant.region,
-                revision: tenant.revision,
-                owner: tenant.owner.to_string(),
-                workloads: tenant.workloads,
-                changed: tenant.changed_at.to_string(),
-            }
-        })
-        .collect();
+    let mut replicas: BTreeMap<&TenantId, u32> = BTreeMap::new();
+    for status in &statuses {
+        let sum = replicas.entry(&status.key.tenant).or_default();
+        *sum = sum.saturating_add(status.current.map_or(0, Replicas::get));
+    }
+    let row = |tenant: &Arc<Listed>| TenantRow {
+        replicas: replicas.get(&tenant.id).copied().unwrap_or_default(),
+        tenant: tenant.id.to_string(),
+        tier: tenant.tier.clone(),
+        region: tenant.region.clone(),
+        revision: tenant.revision,
+        owner: tenant.owner.to_string(),
+        workloads: tenant.workloads,
+        changed: tenant.changed_at.to_string(),
+    };
+    let rows: Vec<TenantRow> = listed.iter().map(row).collect();
     let text = render(common.output, &rows, |rows| {
         if rows.is_empty() {
             return "no tenant is declared; see `tenantry config apply --help`".to_owned();

@@ -1,8 +1,8 @@
-//! What policies may know of each tenant, as the gate remembers it: for one version of the configuration, which is asked
-//! for each time.
+//! What policies may know of each tenant, as the gate remembers it: as of one version of the configuration, which is asked
+//! for each time. A change of one tenant makes it forget that one.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tenantry_domain::config::{Document, DocumentKey, Layers, Lifecycle};
 use tenantry_domain::id::TenantId;
@@ -14,6 +14,9 @@ use crate::scope::Scope;
 
 /// Tenants whose facts are remembered: some 500 bytes each.
 const FACTS_MAX: usize = 16_384;
+
+/// Changes that it follows one by one; of more, it forgets all.
+const CHANGED_MAX: u32 = 256;
 
 /// What is known of tenants, as of a version of the configuration.
 #[derive(Default)]
@@ -27,14 +30,13 @@ impl Known {
         tenant: &TenantId,
         version: u64,
     ) -> Result<TenantFacts, StoreError> {
+        self.follow(store, version).await?;
         if let Some(facts) = self.remembered(version, tenant) {
             return Ok(facts);
         }
         let facts = read(store, tenant).await?;
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 < version {
-            *known = (version, BTreeMap::new());
-        }
+        let mut known = self.lock();
+        // What was read is as of `version` at least; where others have followed further, it may be older than they are.
         if known.0 == version {
             if known.1.len() >= FACTS_MAX {
                 known.1.clear();
@@ -44,9 +46,40 @@ impl Known {
         Ok(facts)
     }
 
+    /// Forgets what changed up to a version.
+    async fn follow(&self, store: &dyn AccessStore, version: u64) -> Result<(), StoreError> {
+        let from = self.lock().0;
+        if from >= version {
+            return Ok(());
+        }
+        let changed = store.changed_since(from, CHANGED_MAX).await?;
+        let mut known = self.lock();
+        if known.0 != from {
+            // Somebody else has followed meanwhile, perhaps not as far: then nothing is found, and it is read.
+            return Ok(());
+        }
+        known.0 = version;
+        for key in changed.iter().flatten() {
+            if let DocumentKey::Tenant(id) = key {
+                known.1.remove(id);
+            }
+        }
+        // A document that tenants share says something of each.
+        let of_one = |key: &DocumentKey| matches!(key, DocumentKey::Tenant(_));
+        if !changed.is_some_and(|changed| changed.iter().all(of_one)) {
+            known.1.clear();
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (u64, BTreeMap<TenantId, TenantFacts>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is remembered, of no older version than this.
     fn remembered(&self, version: u64, tenant: &TenantId) -> Option<TenantFacts> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 == version { known.1.get(tenant).cloned() } else { None }
+        let known = self.lock();
+        if known.0 >= version { known.1.get(tenant).cloned() } else { None }
     }
 }
 

@@ -330,6 +330,13 @@ pub trait ConfigStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn config_version(&self) -> Stored<u64>;
+
+    /// Documents that changed after a version, each once; none when there are more than `most` or it cannot be told, and
+    /// whoever follows reads all of them anew. Names only: nothing of what they say.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn changed_since(&self, version: u64, most: u32) -> Stored<Option<Vec<DocumentKey>>>;
 }
 
 /// Decisions, interventions, and what lets a restart be warm.

@@ -7,7 +7,7 @@ use tenantry_domain::config::{Document, DocumentKey, Draft, FieldChange, Problem
 use tenantry_domain::id::TenantId;
 
 use super::history::{TenantEffect, effects};
-use super::objects::named_twice;
+use super::objects::{named_twice, objects_of};
 use super::read::{Read, all_problems, gathered};
 use super::{Declarations, Tenants, TenantsError};
 use crate::ports::store::{Authorship, Change, Owner, Revision};
@@ -15,6 +15,8 @@ use crate::scope::Scope;
 
 /// Most tenants named in a dry run of what they share; the rest are counted.
 const TENANTS_TOLD: usize = 10;
+/// Documents of tenants that are read one by one; of more, all are read at once.
+const FEW_MAX: usize = 32;
 
 /// A file to apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +102,12 @@ impl Tenants {
         for document in &documents {
             self.scope_for(document.key())?;
         }
-        // All tenants, as no two may size one object; what is told of others is no more than that.
-        let mut found = self.declarations(&Scope::platform(), &documents).await?;
+        let _turn = if how.dry_run { None } else { Some(self.register.turn().await) };
+        let few = if how.whole { None } else { few(&documents, &drafts) };
+        let mut found = match &few {
+            Some(ids) => self.around(ids, &documents).await?,
+            None => self.declarations(&Scope::platform(), &documents).await?,
+        };
         // Where nothing differs nothing new can be wrong.
         let differs = how.whole || !drafts.is_empty() || !same(&found, &documents);
         let before = if differs { Resolved::of(&found) } else { Resolved(BTreeMap::new()) };
@@ -123,7 +129,7 @@ impl Tenants {
         }
         let mut wrong = if differs { newly_wrong(&found, &before) } else { Vec::new() };
         if differs {
-            wrong.extend(named_twice(&found, &documents, |id| self.names(id)));
+            wrong.extend(self.named_twice(&found, &documents, few.is_none()).await?);
         }
         problems.0.extend(gathered(&found, &wrong).0);
         for (key, wrong) in wrong {
@@ -207,6 +213,44 @@ impl Tenants {
         Ok(applied)
     }
 
+    /// What a change of these tenants alone is held against: their own documents, and those that they share.
+    async fn around(&self, ids: &[TenantId], documents: &[Document]) -> Result<Declarations, TenantsError> {
+        let at_hand: BTreeMap<&DocumentKey, &Document> =
+            documents.iter().map(|document| (document.key(), document)).collect();
+        let mut found = Declarations::default();
+        for (place, id) in ids.iter().enumerate() {
+            let scope = Scope::tenant(id.clone());
+            let revisions = match place {
+                0 => self.store.documents(&scope).await?,
+                _ => self.store.head(&scope, &DocumentKey::Tenant(id.clone())).await?.into_iter().collect(),
+            };
+            for revision in revisions {
+                found.add(revision, &at_hand)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Workloads of changed documents that name an object which another has, of `all` tenants or of some. What is told of
+    /// tenants that the caller does not see is no more than that.
+    pub(super) async fn named_twice(
+        &self,
+        found: &Declarations,
+        documents: &[Document],
+        all: bool,
+    ) -> Result<Vec<(DocumentKey, Problems)>, TenantsError> {
+        let differs =
+            |document: &&Document| found.heads.get(document.key()).is_none_or(|head| head.digest != document.digest());
+        let changed: BTreeSet<&DocumentKey> = documents.iter().filter(differs).map(Document::key).collect();
+        let held = if all {
+            BTreeMap::new()
+        } else {
+            let read = found.tenants.keys().collect();
+            self.register.held(self.store.as_ref(), &objects_of(found, &changed), &read).await?
+        };
+        Ok(named_twice(found, &changed, held, |id| self.names(id)))
+    }
+
     /// The revision that a change is based on; a document that was removed goes on counting.
     async fn base(&self, key: &DocumentKey, known: Option<u64>) -> Result<u64, TenantsError> {
         match known {
@@ -214,6 +258,18 @@ impl Tenants {
             None => Ok(self.store.head(&Scope::platform(), key).await?.map_or(0, |head| head.number)),
         }
     }
+}
+
+/// The tenants that documents and drafts are about, where they are about nothing else and few: reading those costs less
+/// than reading all.
+fn few(documents: &[Document], drafts: &[Draft]) -> Option<Vec<TenantId>> {
+    let all = documents.iter().map(Some).chain(drafts.iter().map(Draft::document));
+    let tenant = |document: Option<&Document>| match document?.key() {
+        DocumentKey::Tenant(id) => Some(id.clone()),
+        _ => None,
+    };
+    let ids = all.map(tenant).collect::<Option<BTreeSet<_>>>()?;
+    (1..=FEW_MAX).contains(&ids.len()).then(|| ids.into_iter().collect())
 }
 
 /// What differs from the last revision, field by field.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use tenantry_domain::config::{Document, DocumentKey, FieldChange, Layers, diff};
+use tenantry_domain::config::{Document, DocumentKey, FieldChange, Layers, Problems, diff};
 use tenantry_domain::id::TenantId;
 
 use super::{Declarations, Tenants, TenantsError};
@@ -100,6 +100,7 @@ impl Tenants {
         by: &Authorship,
         (based_on, dry_run): (Option<u64>, bool),
     ) -> Result<RolledBack, TenantsError> {
+        let _turn = if dry_run { None } else { Some(self.register.turn().await) };
         let last = self.last(key).await?;
         if let Some(based_on) = based_on.filter(|based_on| *based_on != last.number) {
             return Err(TenantsError::Stale { key: key.clone(), based_on, found: last.number });
@@ -113,8 +114,12 @@ impl Tenants {
         if let Some(document) = old.body.as_deref().map(|body| Document::from_stored(key.clone(), body)).transpose()? {
             // An old document may contradict the layers of now.
             match key {
-                DocumentKey::Tenant(_) => {
+                DocumentKey::Tenant(id) => {
                     found.layers.resolve(&document)?;
+                    // Another may size its objects by now.
+                    found.tenants.insert(id.clone(), document.clone());
+                    let twice = self.named_twice(&found, &[document], false).await?;
+                    Problems(twice.into_iter().flat_map(|(_, problems)| problems.0).collect()).into_result()?;
                 }
                 _ => {
                     found.layers.insert(document);

@@ -7,53 +7,61 @@ use tenantry_domain::config::{Document, DocumentKey, Layers, Problems};
 use tenantry_domain::id::{TenantId, WorkloadKey};
 
 use super::Declarations;
-use crate::rivals::group;
+use super::register::{Object, object};
 
-/// Workloads of changed documents that name an object which another workload has. What stood before is left alone, so
-/// that an old fault does not forbid a change elsewhere.
+/// Workloads of changed documents that name an object which another workload has, one of what was read or one of those
+/// that are `held`. What stood before is left alone, so that an old fault does not forbid a change elsewhere.
 pub(super) fn named_twice(
     found: &Declarations,
-    documents: &[Document],
+    changed: &BTreeSet<&DocumentKey>,
+    held: BTreeMap<Object, WorkloadKey>,
     sees: impl Fn(&TenantId) -> bool,
 ) -> Vec<(DocumentKey, Problems)> {
-    let differs =
-        |document: &&Document| found.heads.get(document.key()).is_none_or(|head| head.digest != document.digest());
-    let changed: BTreeSet<&DocumentKey> = documents.iter().filter(differs).map(Document::key).collect();
-    clashes(&found.layers, found.tenants.values(), &changed, sees)
+    clashes(&found.layers, found.tenants.values(), changed, held, sees)
+}
+
+/// Objects that the workloads of changed documents size.
+pub(super) fn objects_of(found: &Declarations, changed: &BTreeSet<&DocumentKey>) -> BTreeSet<Object> {
+    let changed = found.tenants.values().filter(|tenant| changed.contains(tenant.key()));
+    let resolved = changed.filter_map(|tenant| found.layers.resolve(tenant).ok());
+    let specs = resolved.flat_map(|effective| effective.workloads()).filter(|spec| spec.enabled);
+    specs.map(|spec| object(&spec.target)).collect()
 }
 
 /// Workloads of these documents that name an object which another of them has, with no store at hand.
 #[must_use]
 pub fn objects_named_twice(layers: &Layers, tenants: &[Document]) -> Problems {
     let all = tenants.iter().map(Document::key).collect();
-    Problems(clashes(layers, tenants.iter(), &all, |_| true).into_iter().flat_map(|(_, problems)| problems.0).collect())
+    let found = clashes(layers, tenants.iter(), &all, BTreeMap::new(), |_| true);
+    Problems(found.into_iter().flat_map(|(_, problems)| problems.0).collect())
 }
 
 fn clashes<'a>(
     layers: &Layers,
     tenants: impl Iterator<Item = &'a Document>,
     changed: &BTreeSet<&DocumentKey>,
+    held: BTreeMap<Object, WorkloadKey>,
     sees: impl Fn(&TenantId) -> bool,
 ) -> Vec<(DocumentKey, Problems)> {
-    let mut taken: BTreeMap<(String, String), (&Document, WorkloadKey)> = BTreeMap::new();
+    // By whom each object is sized, with the document that says so where it was read.
+    let held = held.into_iter().map(|(object, by)| (object, (None, by)));
+    let mut taken: BTreeMap<Object, (Option<&Document>, WorkloadKey)> = held.collect();
     let mut wrong = Vec::new();
     for tenant in tenants {
         let Ok(effective) = layers.resolve(tenant) else { continue };
         for spec in effective.workloads().into_iter().filter(|spec| spec.enabled) {
-            let object = spec.target.to_string();
-            match taken.entry((group(&spec.target).to_owned(), object.clone())) {
+            match taken.entry(object(&spec.target)) {
                 Entry::Vacant(free) => {
-                    free.insert((tenant, spec.key));
+                    free.insert((Some(tenant), spec.key));
                 }
                 Entry::Occupied(held) => {
                     let (other, by) = held.get();
-                    let (document, own, by) = if changed.contains(tenant.key()) {
-                        (tenant, &spec.key, by)
-                    } else if changed.contains(other.key()) {
-                        (*other, by, &spec.key)
-                    } else {
-                        continue;
+                    let (document, own, by) = match other {
+                        _ if changed.contains(tenant.key()) => (tenant, &spec.key, by),
+                        Some(other) if changed.contains(other.key()) => (*other, by, &spec.key),
+                        _ => continue,
                     };
+                    let object = &spec.target;
                     let mut problem = document.locate(&format!("workloads.{}", own.workload));
                     problem.message = if sees(&by.tenant) {
                         format!("{object} is sized by the workload {by} already")
