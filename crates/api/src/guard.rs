@@ -80,6 +80,8 @@ async fn answered(
         Some(_) => read(body, api.limits.body_bytes.saturating_mul(operation.body_share)).await?,
         None => Bytes::new(),
     };
+    // A body may take long to come, and what was allowed before it may not be any more.
+    let caller = if body.is_empty() { caller.map(Caller::at_once) } else { caller };
     let api = api.clone();
     let mut asked = Asked {
         api,

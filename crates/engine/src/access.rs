@@ -10,6 +10,7 @@ pub mod identity;
 mod issue;
 mod known;
 mod maker;
+mod remembered;
 mod sets;
 mod token;
 mod writing;

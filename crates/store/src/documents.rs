@@ -236,17 +236,23 @@ pub(crate) const KIND_TENANT: i64 = 3;
 
 /// The last revision of each document in scope that is there.
 pub(crate) fn all(scope: &Scope) -> Statement<'_> {
-    let every = "SELECT r.sealed_with, r.kind, r.name, r.number, r.owner, r.author, r.at, r.reason, r.body, r.sealed, r.digest \
-                 FROM heads AS h JOIN revisions AS r ON r.kind = h.kind AND r.name = h.name AND r.number = h.number \
-                 WHERE h.live = 1";
-    let order = "ORDER BY r.kind, r.name";
-    match scope.only() {
-        None => Statement::new(format!("{every} {order}"), Vec::new()),
-        Some(tenant) => Statement::new(
-            format!("{every} AND (h.kind < {KIND_TENANT} OR h.name = $1) {order}"),
-            vec![Value::Text(tenant.as_str())],
-        ),
-    }
+    let live = "FROM heads WHERE live = 1";
+    let (heads, values) = match scope.only() {
+        None => (format!("SELECT kind, name, number {live}"), Vec::new()),
+        // In two halves: as one condition, a database may look at every tenant for it.
+        Some(tenant) => {
+            let half = |which| format!("SELECT kind, name, number {live} AND {which}");
+            let shared = half(format!("kind < {KIND_TENANT}"));
+            let own = half(format!("kind = {KIND_TENANT} AND name = $1"));
+            (format!("{shared} UNION ALL {own}"), vec![Value::Text(tenant.as_str())])
+        }
+    };
+    let sql = format!(
+        "SELECT r.sealed_with, r.kind, r.name, r.number, r.owner, r.author, r.at, r.reason, r.body, r.sealed, r.digest \
+         FROM ({heads}) AS h JOIN revisions AS r ON r.kind = h.kind AND r.name = h.name AND r.number = h.number \
+         ORDER BY h.kind, h.name"
+    );
+    Statement::new(sql, values)
 }
 
 /// Whether a document may be seen.

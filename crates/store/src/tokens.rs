@@ -20,8 +20,14 @@ fn owner(tenant: Option<&TenantId>) -> &str {
 }
 
 pub(crate) async fn create(work: &mut Work, token: &TokenRecord) -> Result<(), Failure> {
-    work.execute(Statement::new("UPDATE counters SET value = value + 1 WHERE name = 'token'", Vec::new())).await?;
+    count(work).await?;
     insert(work, token).await
+}
+
+/// Counts that a token was made or ended: whoever remembers tokens looks at this first.
+async fn count(work: &mut Work) -> Result<(), Failure> {
+    work.execute(Statement::new("UPDATE counters SET value = value + 1 WHERE name = 'token'", Vec::new())).await?;
+    Ok(())
 }
 
 /// Of two that try at once the second waits for the first one's count, and then finds that it is not the first.
@@ -146,6 +152,7 @@ pub(crate) async fn revoke(
         work.fetch(Statement::new(format!("SELECT {COLUMNS} FROM tokens WHERE id = $1 {filter}"), place)).await?;
     let found = records(rows)?.into_iter().next();
     if let Some(token) = found.as_ref().filter(|_| ended) {
+        count(work).await?;
         let action = if token.glass.is_some() { "break-glass.end" } else { "token.revoke" };
         audit::append(work, &deeds(token, action, None, by)).await?;
     }
@@ -176,6 +183,9 @@ pub(crate) async fn end_all(work: &mut Work, tenant: &TenantId, by: &Authorship)
     let sql = "UPDATE tokens SET revoked_at = $2 WHERE tenant = $1 AND revoked_at IS NULL RETURNING id";
     let values = vec![Value::Text(tenant.as_str()), Value::Int(by.at.as_millis())];
     let ended = work.fetch(Statement::new(sql, values)).await?;
+    if !ended.is_empty() {
+        count(work).await?;
+    }
     let deed = |mut row: Row| {
         let resource = format!("token/{}", row.text()?);
         Ok(Deed { action: "token.revoke", ..Deed::done(Some(tenant.clone()), by, resource) })

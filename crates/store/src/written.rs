@@ -204,14 +204,14 @@ pub(crate) fn holding(records: Vec<TokenRecord>, tenant: Option<&TenantId>, role
 }
 
 pub(crate) fn versions() -> Statement<'static> {
-    let sql = "SELECT value FROM counters WHERE name IN ('config', 'written') ORDER BY name";
+    let sql = "SELECT value FROM counters WHERE name IN ('config', 'token', 'written') ORDER BY name";
     Statement::new(sql, Vec::new())
 }
 
 pub(crate) fn read_versions(rows: Vec<Row>) -> Result<Versions, Failure> {
     let counted = rows.into_iter().map(|mut row| row.count()).collect::<Result<Vec<_>, _>>()?;
     match counted.as_slice() {
-        [config, written] => Ok(Versions { config: *config, written: *written }),
+        [config, tokens, written] => Ok(Versions { config: *config, written: *written, tokens: *tokens }),
         _ => Err(Failure::Unreadable("a counter is missing".to_owned())),
     }
 }

@@ -11,9 +11,10 @@ use tracing::{error, warn};
 
 use super::identity::Method;
 use super::known::Known;
+use super::remembered::Remembered;
 use super::sets::Sets;
 use super::{AccessError, Presented, Target};
-use crate::ports::store::{AccessStore, KeyId, StoreError, TokenRecord};
+use crate::ports::store::{AccessStore, KeyId, StoreError, TokenRecord, Versions};
 use crate::scope::Scope;
 
 /// The use of a token is noted to the minute: each note is a write.
@@ -28,6 +29,10 @@ pub struct Caller {
     owner: Option<TenantId>,
     until: Option<Timestamp>,
     glass: Option<String>,
+    /// As of what they were known.
+    as_of: Option<Versions>,
+    /// Whether they are admitted as of that too.
+    at_once: bool,
 }
 
 impl Caller {
@@ -38,7 +43,14 @@ impl Caller {
         owner: Option<TenantId>,
         until: Option<Timestamp>,
     ) -> Self {
-        Self { principal, method, token: None, owner, until, glass: None }
+        Self { principal, method, token: None, owner, until, glass: None, as_of: None, at_once: false }
+    }
+
+    /// Has them admitted as of the moment at which they were known, without asking the store again whether anything has
+    /// changed: for a request that is decided on at once.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        Self { at_once: true, ..self }
     }
 
     /// Why they broke glass, where they did.
@@ -122,6 +134,7 @@ pub struct Gate {
     rules: Arc<Rules>,
     sets: Arc<Sets>,
     known: Arc<Known>,
+    remembered: Arc<Remembered>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -137,7 +150,7 @@ impl Gate {
     /// [`RulesError`] when those are not valid, which tests rule out.
     pub fn new(store: Arc<dyn AccessStore>) -> Result<Self, RulesError> {
         let rules = Arc::new(Rules::built_in()?);
-        Ok(Self { store, rules, sets: Arc::default(), known: Arc::default() })
+        Ok(Self { store, rules, sets: Arc::default(), known: Arc::default(), remembered: Arc::default() })
     }
 
     /// The rules that it decides by.
@@ -146,13 +159,15 @@ impl Gate {
         Arc::clone(&self.rules)
     }
 
-    /// Who presents this token. Asked of the store each time, so that a token which was ended opens nothing more.
+    /// Who presents this token. Whether any was ended is asked of the store each time, so that such a one opens nothing
+    /// more.
     ///
     /// # Errors
     /// [`AccessError::Unauthenticated`], the same for a token that is unknown, expired, revoked or misspelt.
     pub async fn authenticate(&self, presented: &str, now: Timestamp) -> Result<Caller, AccessError> {
         let presented = Presented::read(presented).ok_or(AccessError::Unauthenticated)?;
-        let known = self.store.tokens_by_id(presented.id()).await?;
+        let versions = self.store.versions().await?;
+        let known = self.remembered.by_id(self.store.as_ref(), presented.id(), versions.tokens).await?;
         let record = known.into_iter().find(|record| presented.opens(&record.hash));
         let record = record.filter(|record| record.is_live(now)).ok_or(AccessError::Unauthenticated)?;
         self.note_use(&record, now).await;
@@ -163,6 +178,8 @@ impl Gate {
             token: Some(record.id),
             owner: record.tenant,
             glass: record.glass,
+            as_of: Some(versions),
+            at_once: false,
         })
     }
 
@@ -172,6 +189,7 @@ impl Gate {
         if record.last_used_at.is_some_and(|last| minute <= last) {
             return;
         }
+        self.remembered.forget(&record.id);
         if let Err(error) = self.store.touch_token(record.tenant.as_ref(), &record.id, minute).await {
             warn!(token = %record.id, %error, "the use of a token was not noted");
         }
@@ -189,7 +207,8 @@ impl Gate {
         circumstances: &Circumstances,
     ) -> Result<Admission, AccessError> {
         let principal = &caller.principal;
-        let verdict = self.judge(principal, action, on, circumstances).await?.verdict;
+        let verdict =
+            self.judge(principal, action, on, circumstances, caller.as_of.filter(|_| caller.at_once)).await?.verdict;
         if verdict.allowed {
             let scope = on.tenant().map_or_else(Scope::platform, |tenant| Scope::tenant(tenant.clone()));
             return Ok(Admission { scope, action, verdict });
@@ -242,7 +261,7 @@ impl Gate {
         on: &Target,
         circumstances: &Circumstances,
     ) -> Result<Explained, StoreError> {
-        self.judge(principal, action, on, circumstances).await
+        self.judge(principal, action, on, circumstances, None).await
     }
 
     async fn judge(
@@ -251,6 +270,7 @@ impl Gate {
         action: Action,
         on: &Target,
         circumstances: &Circumstances,
+        as_of: Option<Versions>,
     ) -> Result<Explained, StoreError> {
         let (resource, set) = match on.tenant() {
             // INVARIANT(no oracle): nothing is read of a tenant that the principal does not reach.
@@ -260,7 +280,10 @@ impl Gate {
             }
             tenant => {
                 // Asked before all else: what changes in between is then read again, never missed.
-                let versions = self.store.versions().await?;
+                let versions = match as_of {
+                    Some(versions) => versions,
+                    None => self.store.versions().await?,
+                };
                 let set = self.sets.of(self.store.as_ref(), &self.rules, tenant, versions.written).await?;
                 let resource = match tenant {
                     None => Resource::Platform,

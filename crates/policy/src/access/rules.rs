@@ -15,6 +15,7 @@ use std::str::FromStr as _;
 use cedar_policy::{
     Authorizer, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, Schema, ValidationMode, Validator,
 };
+use cedar_policy_core::ast::Name;
 use tenantry_domain::id::TenantId;
 use thiserror::Error;
 
@@ -82,6 +83,8 @@ pub(super) struct Types {
     pub(super) workload: EntityTypeName,
     pub(super) role: EntityTypeName,
     pub(super) principal: EntityTypeName,
+    pub(super) datetime: Name,
+    pub(super) ip: Name,
 }
 
 impl Types {
@@ -89,6 +92,8 @@ impl Types {
         let name = |text: &str| {
             EntityTypeName::from_str(text).map_err(|error| RulesError::Schema { message: error.to_string() })
         };
+        let function =
+            |text: &str| Name::from_str(text).map_err(|error| RulesError::Schema { message: error.to_string() });
         Ok(Self {
             platform: uid(&name("Platform")?, "platform"),
             clock: uid(&name("Clock")?, "clock"),
@@ -96,6 +101,8 @@ impl Types {
             workload: name("Workload")?,
             role: name("Role")?,
             principal: name("Principal")?,
+            datetime: function("datetime")?,
+            ip: function("ip")?,
         })
     }
 }

@@ -181,6 +181,25 @@ async fn many_are_asked_about_where_the_caller_reaches() {
 }
 
 #[tokio::test]
+async fn a_remembered_token_is_forgotten_when_it_ends_in_whatever_way() {
+    let world = world().await;
+    let [first, second, of_other] = [("acme"), ("acme"), ("bolt")].map(|tenant| asked(Role::TenantViewer, tenant));
+    let made = async |asked| world.tokens.create(&platform(), asked, "ann", at(0)).await.unwrap();
+    let (first, second, of_other) = (made(first).await, made(second).await, made(of_other).await);
+    let opens = async |issued: &Issued| world.gate.authenticate(&issued.token.reveal(), at(1)).await.is_ok();
+    // Twice: the second time from memory.
+    for _ in 0..2 {
+        assert!(opens(&first).await && opens(&second).await && opens(&of_other).await);
+    }
+    let elsewhere = Tokens::new(open(&world.fresh.url).await.unwrap());
+    elsewhere.revoke(&only("acme"), first.token.id(), &ann()).await.unwrap();
+    assert!(!opens(&first).await && opens(&second).await, "one was ended through another connection");
+    world.fresh.store.revise(&[removal(tenant("acme"), 1)], &ann()).await.unwrap();
+    assert!(!opens(&second).await && opens(&of_other).await, "its tenant was removed");
+    assert!(world.gate.authenticate(&of_other.token.reveal(), at(i64::MAX)).await.is_err(), "its time has come");
+}
+
+#[tokio::test]
 async fn the_use_of_a_token_is_noted_to_the_minute() {
     let world = world().await;
     let issued = world.token(Role::TenantViewer, "acme").await;

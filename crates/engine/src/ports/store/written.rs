@@ -99,6 +99,8 @@ pub struct Versions {
     pub config: u64,
     /// Of policies and roles.
     pub written: u64,
+    /// Of tokens that were made or ended.
+    pub tokens: u64,
 }
 
 /// Policies and roles. INVARIANT(tenant first): the key of a row begins with whose it is.
