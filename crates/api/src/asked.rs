@@ -220,6 +220,14 @@ impl Asked {
         self.admissions.iter().map(Admission::scope)
     }
 
+    /// What was admitted, or as much of it as is of one tenant.
+    pub(crate) fn scopes_of(&self, tenant: Option<&TenantId>) -> Vec<Scope> {
+        match tenant {
+            None => self.scopes().cloned().collect(),
+            Some(tenant) => self.sees(tenant).then(|| Scope::tenant(tenant.clone())).into_iter().collect(),
+        }
+    }
+
     /// The scope of a request that is about one thing.
     pub(crate) fn scope(&self) -> Result<&Scope, Problem> {
         self.scopes().next().ok_or_else(Problem::not_found)

@@ -22,7 +22,7 @@ use tenantry_engine::access::Target;
 use utoipa::IntoParams;
 
 use crate::asked::Asked;
-use crate::problem::Problem;
+use crate::problem::{MALFORMED, Problem};
 
 /// What may be tried first.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -37,6 +37,12 @@ struct Trying {
 fn named(tenant: Option<String>) -> Result<Target, Problem> {
     let Some(tenant) = tenant else { return Ok(Target::Platform) };
     TenantId::new(tenant).map(Target::Tenant).map_err(|_| Problem::not_found())
+}
+
+/// The one tenant that a query asks about, where it does.
+fn only(tenant: Option<&str>) -> Result<Option<TenantId>, Problem> {
+    let read = |error: tenantry_domain::id::NameError| Problem::new(MALFORMED, format!("`tenant`: {error}"));
+    tenant.map(|tenant| TenantId::new(tenant).map_err(read)).transpose()
 }
 
 /// The tenant that the path names.

@@ -1,7 +1,8 @@
 //! What can be said on the command line.
 
 use clap::builder::TypedValueParser as _;
-use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
+use clap::parser::ValueSource;
+use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::unit::Span;
 
@@ -10,6 +11,7 @@ use crate::commands::{
 };
 use crate::keys::KeyOptions;
 use crate::output::Format;
+use crate::server::ServerOptions;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
 /// needed.
@@ -46,12 +48,31 @@ pub(crate) fn command() -> clap::Command {
     })
 }
 
+/// What was said on the command line. Of a store and a server, of which one is meant, what is said there stands over what
+/// the environment says.
+///
+/// # Errors
+/// What cannot be said.
+pub(crate) fn parsed() -> Result<Cli, clap::Error> {
+    let matches = command().get_matches();
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    let of_environment = |name: &str| matches.value_source(name) == Some(ValueSource::EnvVariable);
+    match (of_environment("store"), of_environment("server")) {
+        (true, false) if cli.common.server.server.is_some() => cli.common.store = None,
+        (false, true) if cli.common.store.is_some() => cli.common.server.server = None,
+        _ => {}
+    }
+    Ok(cli)
+}
+
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// The store: a file, `sqlite:PATH` or `postgres://USER@HOST/NAME` [default: tenantry/tenantry.db in the user's data folder]
     #[arg(long, global = true, env = "TENANTRY_STORE", value_name = "URL")]
     pub(crate) store: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
     #[command(flatten)]
     pub(crate) keys: KeyOptions,
     /// Form of the answer
@@ -199,6 +220,26 @@ Examples:
         /// Which command, such as `config apply`
         command: Vec<String>,
     },
+}
+
+impl Command {
+    /// Whether it asks a store, or a server in its place; others need neither, or are about one server.
+    pub(crate) const fn has_a_store(&self) -> bool {
+        !matches!(
+            self,
+            Self::Up(_)
+                | Self::Demo(_)
+                | Self::Backtest(_)
+                | Self::Forecast(_)
+                | Self::Simulate(_)
+                | Self::Login(_)
+                | Self::Logout(_)
+                | Self::Whoami(_)
+                | Self::Errors { .. }
+                | Self::Completions { .. }
+                | Self::Man { .. }
+        )
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,6 +16,7 @@ pub(crate) mod login;
 pub(crate) mod policy;
 mod recommend;
 mod recorded;
+mod remote;
 pub(crate) mod simulate;
 mod status;
 pub(crate) mod token;
@@ -37,6 +38,9 @@ use crate::terminal;
 /// Whatever kept it from being done, for people.
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let common = cli.common;
+    if common.server.server.is_some() && cli.command.has_a_store() {
+        return remote::run(&common, cli.command).await;
+    }
     match cli.command {
         Command::Up(up) => up::run(&common, *up).await,
         Command::Demo(demo) => demo::run(demo).await,
@@ -56,7 +60,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Resume(command) => intervene::resume(&common, command).await,
         Command::Token(command) => token::run(&common, command).await,
         Command::Login(command) => login::login(&common, *command).await,
-        Command::Logout(command) => login::logout(&command),
+        Command::Logout(_) => login::logout(&common),
         Command::Whoami(command) => login::whoami(&common, command).await,
         Command::CanI(command) => can_i::run(&common, command).await,
         Command::Policy(command) => policy::run(&common, command).await,

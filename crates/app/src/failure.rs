@@ -18,6 +18,7 @@ use crate::commands::explain::Undecided;
 use crate::commands::keys::NotShredded;
 use crate::commands::up::Undeclared;
 use crate::oidc::NoLogin;
+use crate::server::Refused;
 use crate::terminal;
 
 /// What was asked cannot be done: bad input, nothing found, a store that does not open.
@@ -35,7 +36,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
             text = format!("{text}\n  because: {cause}");
         }
     }
-    if let Some(code) = error.chain().find_map(code) {
+    let said = error.chain().find_map(|cause| cause.downcast_ref::<Refused>()?.code());
+    if let Some(code) = said.or_else(|| error.chain().find_map(code)) {
         text = format!("{text}\n  {code}: `tenantry errors {code}` says what to do");
     }
     terminal::complain(&text);

@@ -12,16 +12,15 @@ mod output;
 mod page;
 mod parallel;
 mod place;
+mod server;
 mod sizes;
 mod terminal;
 mod time;
 
 use std::process::ExitCode;
 
-use clap::FromArgMatches as _;
-
 fn main() -> ExitCode {
-    let cli = cli::Cli::from_arg_matches(&cli::command().get_matches()).unwrap_or_else(|error| error.exit());
+    let cli = cli::parsed().unwrap_or_else(|error| error.exit());
     let built = match cli.command {
         // The world is lived through on one thread and drawn on another.
         cli::Command::Demo(_) => tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build(),

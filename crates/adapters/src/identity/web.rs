@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
@@ -19,7 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client for providers.
 #[derive(Debug, Clone)]
-pub struct Web(Client);
+pub struct Web {
+    client: Client,
+    bytes_max: usize,
+}
 
 impl Web {
     /// With the authorities of a PEM file, or those that the system trusts.
@@ -27,6 +30,14 @@ impl Web {
     /// # Errors
     /// A file that cannot be used.
     pub fn new(ca: Option<&Path>) -> Result<Self, Unanswered> {
+        Self::within(ca, PATIENCE, BYTES_MAX)
+    }
+
+    /// As [`new`](Self::new), with limits of one's own: how long an answer may take, and how large it may be.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn within(ca: Option<&Path>, patience: Duration, bytes_max: usize) -> Result<Self, Unanswered> {
         let said = |message: String| Unanswered { message };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
@@ -50,10 +61,10 @@ impl Web {
         let client = Client::builder()
             .tls_backend_preconfigured(tls.with_no_client_auth())
             .redirect(Policy::none())
-            .timeout(PATIENCE)
+            .timeout(patience)
             .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
             .build();
-        client.map(Self).map_err(|error| said(error.to_string()))
+        client.map(|client| Self { client, bytes_max }).map_err(|error| said(error.to_string()))
     }
 
     /// A document.
@@ -61,7 +72,7 @@ impl Web {
     /// # Errors
     /// Anything but a 200 within the limits.
     pub async fn get(&self, address: &str) -> Result<Vec<u8>, Unanswered> {
-        let (status, body) = self.send(self.0.get(address), address).await?;
+        let (status, body) = self.send(self.client.get(address), address).await?;
         if status == 200 { Ok(body) } else { Err(Unanswered { message: format!("{address} answered {status}") }) }
     }
 
@@ -70,7 +81,7 @@ impl Web {
     /// # Errors
     /// Any but an answer within the limits.
     pub async fn get_as(&self, address: &str, token: &str) -> Result<(u16, Vec<u8>), Unanswered> {
-        self.send(self.0.get(address).bearer_auth(token), address).await
+        self.send(self.client.get(address).bearer_auth(token), address).await
     }
 
     /// The status and body of the answer to a form that is sent.
@@ -83,9 +94,28 @@ impl Web {
         headers: &[(String, String)],
         form: Vec<u8>,
     ) -> Result<(u16, Vec<u8>), Unanswered> {
-        let mut request = self.0.post(address).body(form);
+        self.ask("POST", address, headers, Some(form)).await
+    }
+
+    /// The status and body of the answer to a request.
+    ///
+    /// # Errors
+    /// Any but an answer within the limits.
+    pub async fn ask(
+        &self,
+        method: &str,
+        address: &str,
+        headers: &[(String, String)],
+        body: Option<Vec<u8>>,
+    ) -> Result<(u16, Vec<u8>), Unanswered> {
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| Unanswered { message: format!("`{method}` is no method of HTTP") })?;
+        let mut request = self.client.request(method, address);
         for (name, value) in headers {
             request = request.header(name, value);
+        }
+        if let Some(body) = body {
+            request = request.body(body);
         }
         self.send(request, address).await
     }
@@ -97,8 +127,8 @@ impl Web {
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > BYTES_MAX {
-                return Err(said(format!("{address} answered with more than {BYTES_MAX} bytes")));
+            if body.len() + chunk.len() > self.bytes_max {
+                return Err(said(format!("{address} answered with more than {} bytes", self.bytes_max)));
             }
             body.extend_from_slice(&chunk);
         }

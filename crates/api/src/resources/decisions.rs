@@ -30,6 +30,22 @@ struct Which {
     changes: bool,
 }
 
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct WhichOfAll {
+    /// Items of a page; 100 unless told.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Only those of this tenant.
+    #[param(example = "acme")]
+    tenant: Option<String>,
+    /// Only those that asked for a change.
+    #[serde(default)]
+    changes: bool,
+}
+
 fn example() -> Value {
     json!({
         "id": 1042, "tenant": "acme", "workload": "api", "at": "2026-03-01T09:30:00Z", "generation": "3.1207",
@@ -40,6 +56,20 @@ fn example() -> Value {
 pub(crate) fn operations() -> Vec<Operation> {
     let door = || Door::One(Action::ReadDecisions, workload);
     vec![
+        Operation::new(
+            Method::GET,
+            "/v1/decisions",
+            "listAllDecisions",
+            Door::Anywhere(Action::ReadDecisions),
+            |asked| Box::pin(list_all(asked)),
+        )
+        .says(TAG, "Decisions about all workloads", "Those that the caller may see, newest first.")
+        .query::<WhichOfAll>()
+        .gives::<DecisionPage>(
+            StatusCode::OK,
+            "A page of them.",
+            json!({ "items": [example()], "next": null }),
+        ),
         Operation::new(
             Method::GET,
             "/v1/tenants/{tenant}/workloads/{workload}/decisions",
@@ -69,6 +99,20 @@ pub(crate) fn operations() -> Vec<Operation> {
         )
         .refuses(&[404]),
     ]
+}
+
+async fn list_all(asked: &Asked) -> Result<Answer, Problem> {
+    let WhichOfAll { limit, cursor, tenant, changes } = asked.query()?;
+    let (count, before) = (page::size(limit)?, page::number(cursor.as_deref())?);
+    let filter = DecisionFilter { key: None, changes_only: changes, before, since: None };
+    let mut found = Vec::new();
+    for scope in asked.scopes_of(super::only(tenant.as_deref())?.as_ref()) {
+        found.extend(asked.api.store.decisions(&scope, &filter, count + 1).await?);
+    }
+    found.sort_by_key(|record| std::cmp::Reverse(record.id));
+    let next = page::cut(&mut found, count, |record| page::cursor(&record.id.to_string()));
+    let items = found.iter().map(|record| page::selected(&Decision::from(record), None));
+    Answer::ok(&DecisionPage { items: items.collect::<Result<_, _>>()?, next })
 }
 
 async fn list(asked: &Asked) -> Result<Answer, Problem> {

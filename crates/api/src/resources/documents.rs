@@ -243,6 +243,7 @@ pub(crate) async fn rewriting(asked: &Asked, target: &Target) -> Result<Circumst
     let circumstances = asked.circumstances();
     let Some(id) = target.tenant() else { return Ok(circumstances) };
     let key = DocumentKey::Tenant(id.clone());
+    let mut beside = Vec::new();
     let document = if asked.path.iter().any(|(name, _)| name == "tenant") {
         if asked.method == Method::POST {
             let RollingBack { to, .. } = asked.query()?;
@@ -257,9 +258,11 @@ pub(crate) async fn rewriting(asked: &Asked, target: &Target) -> Result<Circumst
         let given = documents(asked)?;
         let of_it = |one: &&Given| one.draft.document().is_some_and(|document| *document.key() == key);
         let one = given.iter().find(of_it).ok_or_else(Problem::not_found)?;
+        // Tiers and regions among them hold for the others.
+        beside.extend(given.iter().filter_map(|one| one.draft.document().cloned()));
         one.draft.clone().into_document().map_err(|problems| TenantsError::Problems { problems })?
     };
-    let (rewrite, revision) = asked.api.tenants.rewrite(id, &document).await?;
+    let (rewrite, revision) = asked.api.tenants.rewrite(id, &document, &beside).await?;
     asked.judge(key, revision);
     Ok(Circumstances { rewrite: Some(rewrite), ..circumstances })
 }

@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tenantry_domain::id::TenantId;
 use tenantry_engine::access::Action;
 use tenantry_engine::status::WorkloadStatus;
 use tenantry_engine::view;
@@ -33,6 +34,22 @@ struct Which {
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+struct WhichOfAll {
+    /// Items of a page; 100 unless told.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Only those of this tenant.
+    #[param(example = "acme")]
+    tenant: Option<String>,
+    /// Only these fields of each, such as `tenant,name,current`.
+    #[param(example = "tenant,name,current")]
+    fields: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 struct Fields {
     /// Only these fields, such as `name,current`.
     #[param(example = "name,current")]
@@ -55,6 +72,20 @@ fn example() -> Value {
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
+        Operation::new(Method::GET, "/v1/workloads", "listAllWorkloads", Door::Anywhere(Action::ReadStatus), |asked| {
+            Box::pin(list_all(asked))
+        })
+        .says(
+            TAG,
+            "Workloads of all tenants",
+            "Those that the caller may see, as a controller last looked at them, ordered by tenant and name.",
+        )
+        .query::<WhichOfAll>()
+        .gives::<WorkloadPage>(
+            StatusCode::OK,
+            "A page of them.",
+            json!({ "items": [example()], "next": null }),
+        ),
         Operation::new(
             Method::GET,
             "/v1/tenants/{tenant}/workloads",
@@ -78,6 +109,27 @@ pub(crate) fn operations() -> Vec<Operation> {
         .gives::<Workload>(StatusCode::OK, "The workload.", example())
         .refuses(&[404]),
     ]
+}
+
+/// Those of every scope that was admitted, or of one tenant in it.
+async fn all_statuses(asked: &Asked, tenant: Option<&TenantId>) -> Result<Vec<WorkloadStatus>, Problem> {
+    let mut found = Vec::new();
+    for scope in asked.scopes_of(tenant) {
+        found.extend(view::workloads(asked.api.store.as_ref(), &scope).await?);
+    }
+    found.sort_by(|one, other| one.key.cmp(&other.key));
+    Ok(found)
+}
+
+async fn list_all(asked: &Asked) -> Result<Answer, Problem> {
+    let WhichOfAll { limit, cursor, tenant, fields } = asked.query()?;
+    let (count, after) = (page::size(limit)?, page::place(cursor.as_deref())?);
+    let all = all_statuses(asked, super::only(tenant.as_deref())?.as_ref()).await?;
+    let (found, next) = page::after(all.iter(), |one| one.key.to_string(), after.as_deref(), count);
+    let one = |status: &WorkloadStatus| {
+        page::selected(&Workload::of(status, |tenant| asked.names(tenant)), fields.as_deref())
+    };
+    Answer::ok(&WorkloadPage { items: found.into_iter().map(one).collect::<Result<_, _>>()?, next })
 }
 
 /// Those of the tenant that the path names; a tenant that is not declared has none to tell of.

@@ -54,6 +54,35 @@ async fn another_tenants_workload_is_named_nowhere() {
 }
 
 #[tokio::test]
+async fn lists_over_all_tenants_hold_what_one_may_see() {
+    let (server, admin, id) = looked_at().await;
+    server.looked_at(&workload("rival", "hidden-name"), None).await;
+    let names = |page: serde_json::Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().clone();
+        items.iter().map(|one| format!("{}/{}", one["tenant"], one["name"]).replace('"', "")).collect()
+    };
+    let all = server.get("/v1/workloads", &admin).await.json();
+    assert_eq!(names(all), ["acme/api", "rival/hidden-name"]);
+    let first = server.get("/v1/workloads?limit=1", &admin).await.json();
+    let next = format!("/v1/workloads?limit=1&cursor={}", first["next"].as_str().unwrap());
+    assert_eq!(names(server.get(&next, &admin).await.json()), ["rival/hidden-name"]);
+    assert_eq!(names(server.get("/v1/workloads?tenant=acme", &admin).await.json()), ["acme/api"]);
+    assert_eq!(server.get("/v1/decisions", &admin).await.json()["items"].as_array().unwrap().len(), 2);
+
+    let viewer = server.token(Role::TenantViewer, "acme").await;
+    assert_eq!(names(server.get("/v1/workloads", &viewer).await.json()), ["acme/api"]);
+    let decisions = server.get("/v1/decisions", &viewer).await.json();
+    assert_eq!((&decisions["items"][0]["id"], &decisions["next"]), (&json!(id), &json!(null)));
+    // Another tenant and one that is not there are told alike.
+    for list in ["workloads", "decisions"] {
+        let other = server.get(&format!("/v1/{list}?tenant=rival"), &viewer).await;
+        let nobody = server.get(&format!("/v1/{list}?tenant=nobody"), &viewer).await;
+        assert_eq!((other.status, other.text), (nobody.status, nobody.text));
+        assert_eq!(server.get(&format!("/v1/{list}?tenant=No%20Name"), &viewer).await.code(), "T801");
+    }
+}
+
+#[tokio::test]
 async fn a_size_is_set_by_hand_paused_and_given_back() {
     let (server, admin, _) = looked_at().await;
     let path = "/v1/tenants/acme/workloads/api";

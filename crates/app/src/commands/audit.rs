@@ -66,7 +66,7 @@ what `tenantry audit key` prints where nobody who can write to the store can rea
 pub(crate) struct Whose {
     /// Of this tenant
     #[arg(value_name = "TENANT")]
-    tenant: Option<TenantId>,
+    pub(super) tenant: Option<TenantId>,
     /// Of the platform: tiers, regions, defaults
     #[arg(long)]
     platform: bool,
@@ -76,19 +76,19 @@ pub(crate) struct Whose {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Log {
     #[command(flatten)]
-    whose: Whose,
+    pub(super) whose: Whose,
     /// Only by this actor
     #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
+    pub(super) actor: Option<String>,
     /// Only of this action, such as `config.revise`, or of a group, such as `config`
     #[arg(long, value_name = "ACTION")]
-    action: Option<String>,
+    pub(super) action: Option<String>,
     /// Only of the last SPAN, such as `24h`
     #[arg(long, value_name = "SPAN")]
-    since: Option<Span>,
+    pub(super) since: Option<Span>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    last: u32,
+    pub(super) last: u32,
     #[command(flatten)]
     key: KeyFile,
 }

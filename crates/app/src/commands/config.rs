@@ -15,6 +15,7 @@ use tenantry_engine::tenants::Tenants;
 use crate::cli::Common;
 use crate::{output, place, terminal};
 
+pub(super) use apply::{fields_that_differ, told_as_right};
 pub(crate) use files::read_files;
 
 #[derive(Debug, Subcommand)]

@@ -22,6 +22,12 @@ pub(crate) struct Undecided {
     changes: bool,
 }
 
+impl Undecided {
+    pub(crate) const fn of(key: WorkloadKey, changes: bool) -> Self {
+        Self { key, changes }
+    }
+}
+
 impl std::error::Error for Undecided {}
 
 impl fmt::Display for Undecided {
@@ -82,7 +88,7 @@ pub(crate) async fn run(common: &Common, command: Explain) -> anyhow::Result<Exi
     if records.is_empty() {
         // One that was never declared is another matter than one that waits to be looked at.
         Tenants::new(store.clone()).spec_of(&command.workload).await?;
-        return Err(Undecided { key: command.workload, changes: command.changes }.into());
+        return Err(Undecided::of(command.workload, command.changes).into());
     }
     let explained = records.iter().map(Explained::of).collect::<anyhow::Result<Vec<_>>>()?;
     output::say(common.output, &explained, |decisions| picture(&command.workload, decisions))?;

@@ -6,20 +6,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use tenantry_adapters::identity::{Web, safe};
 
 use crate::cli::Common;
 use crate::credentials::{self, Session};
 use crate::oidc::{Client, NoLogin};
+use crate::server::{With, read};
 use crate::{output, terminal};
 
 /// How long a person may take at the provider.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Where the API is unless told.
-const SERVER: &str = "http://127.0.0.1:7400";
 
 /// Log in at an OpenID provider
 #[derive(Debug, Clone, Args)]
@@ -31,9 +28,6 @@ const SERVER: &str = "http://127.0.0.1:7400";
 The client at the provider is a public one, with PKCE, that allows http://localhost:PORT/callback as its redirect. What the
 provider gives is kept in $XDG_CONFIG_HOME/tenantry/credentials.json, for each server by itself.")]
 pub(crate) struct Login {
-    /// The server that the login is for
-    #[arg(long, env = "TENANTRY_SERVER", value_name = "URL", default_value = SERVER)]
-    server: String,
     /// The provider, as it names itself
     #[arg(long, env = "TENANTRY_ISSUER", value_name = "URL")]
     issuer: String,
@@ -58,11 +52,7 @@ pub(crate) struct Login {
   tenantry logout --server https://tenantry.example.org:7400
 
 What the provider gave is forgotten here. What was given stays good until it ends, as the provider said when.")]
-pub(crate) struct Logout {
-    /// The server that the login is for
-    #[arg(long, env = "TENANTRY_SERVER", value_name = "URL", default_value = SERVER)]
-    server: String,
-}
+pub(crate) struct Logout;
 
 /// Say who you are to a server, and as what
 #[derive(Debug, Clone, Args)]
@@ -71,12 +61,6 @@ pub(crate) struct Logout {
   tenantry whoami --server https://tenantry.example.org:7400 -o json
   TENANTRY_TOKEN=tnt_... tenantry whoami")]
 pub(crate) struct Whoami {
-    /// The server to ask
-    #[arg(long, env = "TENANTRY_SERVER", value_name = "URL", default_value = SERVER)]
-    server: String,
-    /// PEM file of the authorities that the server's certificate may be of [default: those that the system trusts]
-    #[arg(long, value_name = "FILE")]
-    server_ca: Option<PathBuf>,
     /// A token, instead of a login
     #[arg(long, env = "TENANTRY_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     token: Option<String>,
@@ -109,8 +93,7 @@ struct Held {
 }
 
 pub(crate) async fn login(common: &Common, asked: Login) -> anyhow::Result<ExitCode> {
-    let server = credentials::named(&asked.server)?;
-    safe(&server).map_err(|why| anyhow::anyhow!("a token is not sent to `{server}`: {why}"))?;
+    let server = common.server.named()?;
     let client = Client::reach(&asked.issuer, &asked.client_id, asked.issuer_ca.as_deref()).await?;
     let place = callback::Place::take(asked.port).await?;
     let (url, begun) = client.begin(&place.redirect())?;
@@ -140,8 +123,8 @@ pub(crate) async fn login(common: &Common, asked: Login) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn logout(asked: &Logout) -> anyhow::Result<ExitCode> {
-    let server = credentials::named(&asked.server)?;
+pub(crate) fn logout(common: &Common) -> anyhow::Result<ExitCode> {
+    let server = common.server.named()?;
     if credentials::forget(&server)? {
         terminal::say(&format!("logged out of {server}"));
     } else {
@@ -151,28 +134,8 @@ pub(crate) fn logout(asked: &Logout) -> anyhow::Result<ExitCode> {
 }
 
 pub(crate) async fn whoami(common: &Common, asked: Whoami) -> anyhow::Result<ExitCode> {
-    let server = credentials::named(&asked.server)?;
-    safe(&server).map_err(|why| anyhow::anyhow!("a token is not sent to `{server}`: {why}"))?;
-    let token = match asked.token {
-        Some(token) => token,
-        None => match credentials::token_for(&server).await? {
-            Some(token) => token.reveal().to_owned(),
-            None => bail!(
-                "nobody is logged in to {server}: `tenantry login --server {server} --issuer URL --client-id ID`, or give a \
-                 token as TENANTRY_TOKEN"
-            ),
-        },
-    };
-    let web = Web::new(asked.server_ca.as_deref())?;
-    let (status, body) = web.get_as(&format!("{server}/v1/whoami"), &token).await?;
-    if status == 401 {
-        return Err(tenantry_engine::access::AccessError::Unauthenticated.into());
-    }
-    if status != 200 {
-        bail!("{server} answered {status} and did not say who you are");
-    }
-    let who: Who =
-        serde_json::from_slice(&body).with_context(|| format!("{server} does not answer as a Tenantry does"))?;
+    let server = common.server.reach(asked.token).await?;
+    let who: Who = read(server.get("/v1/whoami", With::default()).await?)?;
     output::say(common.output, &who, shown)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! `tenantry token`: API tokens are made, listed and ended.
 
+use std::fmt;
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -9,7 +10,7 @@ use tenantry_domain::config::DocumentKey;
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Span, SpanError};
-use tenantry_engine::access::{Asked, Binding, RoleName, Tokens, TokensError};
+use tenantry_engine::access::{Asked, Binding, LIVES_USUALLY, RoleName, Tokens, TokensError};
 use tenantry_engine::ports::store::{Authorship, ConfigStore as _, KeyId, TokenRecord, TokenStore as _};
 use tenantry_engine::scope::Scope;
 
@@ -49,6 +50,15 @@ Tokens that it made through the API end with it, unless --keep-made says otherwi
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expires(Option<Span>);
 
+impl fmt::Display for Expires {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(span) => span.fmt(f),
+            None => f.write_str("never"),
+        }
+    }
+}
+
 impl FromStr for Expires {
     type Err = SpanError;
 
@@ -87,48 +97,48 @@ impl RoleIn {
 pub(crate) struct Create {
     /// What it may be used as, again for more; `ROLE@TENANT` for a role in another tenant
     #[arg(long = "role", value_name = "ROLE", required = true)]
-    roles: Vec<RoleIn>,
+    pub(super) roles: Vec<RoleIn>,
     /// Whose it is; without it the platform's
     #[arg(long, value_name = "ID")]
-    tenant: Option<TenantId>,
+    pub(super) tenant: Option<TenantId>,
     /// What it is for
     #[arg(long, value_name = "TEXT")]
-    name: String,
-    /// How long it lives, such as `12h` or `90d`, or `never`
-    #[arg(long, value_name = "SPAN", default_value = "90d")]
-    expires: Expires,
+    pub(super) name: String,
+    /// How long it lives, such as `12h` or `90d`, or `never` [default: 90d; of a server that ends sooner, as long as you]
+    #[arg(long, value_name = "SPAN")]
+    pub(super) expires: Option<Expires>,
     /// Who makes it [default: the user of this machine]
     #[arg(long, value_name = "NAME")]
-    author: Option<String>,
+    pub(super) author: Option<String>,
     /// Say what would be made and make nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct List {
     /// Only of this tenant
     #[arg(long, value_name = "ID")]
-    tenant: Option<TenantId>,
+    pub(super) tenant: Option<TenantId>,
     /// Those that have ended too
     #[arg(long)]
-    all: bool,
+    pub(super) all: bool,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    last: u32,
+    pub(super) last: u32,
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Revoke {
     /// Which, by its id
     #[arg(value_name = "ID")]
-    id: KeyId,
+    pub(super) id: KeyId,
     /// Leave what the token made, and what that made, as it is
     #[arg(long)]
-    keep_made: bool,
+    pub(super) keep_made: bool,
     /// Say what would be done and do nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 /// A token as it is shown.
@@ -208,7 +218,12 @@ async fn create(common: &Common, command: Create) -> anyhow::Result<ExitCode> {
     let store = place::open(common.store.as_deref(), &common.keys).await?;
     let bindings: anyhow::Result<Vec<Binding>> =
         command.roles.iter().map(|role| role.bound(command.tenant.as_ref())).collect();
-    let asked = Asked { tenant: command.tenant, name: command.name, bindings: bindings?, lives: command.expires.0 };
+    let asked = Asked {
+        tenant: command.tenant,
+        name: command.name,
+        bindings: bindings?,
+        lives: command.expires.map_or(Some(LIVES_USUALLY), |expires| expires.0),
+    };
     let mut notes = Vec::new();
     for tenant in asked.bindings.iter().filter_map(Binding::tenant) {
         let head = store.head(&Scope::tenant(tenant.clone()), &DocumentKey::Tenant(tenant.clone())).await?;

@@ -15,7 +15,7 @@ pub(crate) struct Up {
 }
 
 impl Up {
-    fn start(tenantry: &Tenantry) -> Self {
+    pub(crate) fn start(tenantry: &Tenantry) -> Self {
         Self::start_with(tenantry, &[])
     }
 

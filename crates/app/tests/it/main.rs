@@ -27,5 +27,6 @@ mod listed;
 mod login;
 mod policies;
 mod proof;
+mod remote;
 mod tenantry;
 mod vertical;

@@ -1,12 +1,12 @@
 //! What differs between two documents or two effective configurations, field by field.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::document::write_canonical;
 
 /// A field that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
     /// The field, such as `autoscaling.min_replicas`.
     pub field: String,

@@ -13,12 +13,17 @@ use super::{Tenants, TenantsError};
 const CEILING: &str = "autoscaling.max_replicas";
 
 impl Tenants {
-    /// What it would do to put `after` in the place of a tenant's document, and the revision that this is: 0 where there is
-    /// none. What is allowed on its word is allowed of that revision alone.
+    /// What it would do to put `after` in the place of a tenant's document, with what tenants share as it would be after
+    /// `beside`, and the revision that this is: 0 where there is none. What is allowed on its word is allowed of that revision alone.
     ///
     /// # Errors
     /// [`TenantsError`]; a document that its layers contradict among them.
-    pub async fn rewrite(&self, id: &TenantId, after: &Document) -> Result<(Rewrite, u64), TenantsError> {
+    pub async fn rewrite(
+        &self,
+        id: &TenantId,
+        after: &Document,
+        beside: impl IntoIterator<Item = &Document>,
+    ) -> Result<(Rewrite, u64), TenantsError> {
         let found = self.declarations(&self.scope_for(&DocumentKey::Tenant(id.clone()))?, &[]).await?;
         let before = found.tenants.get(id);
         let fields = diff(before.map(Document::body), Some(after.body()));
@@ -26,7 +31,13 @@ impl Tenants {
         let touches = fields.iter().map(|change| first(&change.field)).collect();
         // What cannot be resolved as it stands had no ceiling to speak of.
         let old = before.and_then(|before| ceilings(&found.layers, before).ok()).unwrap_or_default();
-        let new = ceilings(&found.layers, after)?;
+        let mut layers = found.layers;
+        beside
+            .into_iter()
+            .filter(|one| !matches!(one.key(), DocumentKey::Tenant(_)))
+            .cloned()
+            .for_each(|one| layers.insert(one));
+        let new = ceilings(&layers, after)?;
         let default = old.get(&None).copied().unwrap_or(Replicas::new(0));
         let sizes = |(name, to): (&Option<WorkloadName>, &Replicas)| Sizes {
             from: old.get(name).copied().unwrap_or(default),

@@ -46,17 +46,19 @@ pub(super) async fn validate(common: &Common, asked: Validate) -> anyhow::Result
             Err(other) => return Err(other.into()),
         }
     };
-    output::say(common.output, &problems, |problems| {
-        let count = files.len();
-        match problems.0.len() {
-            0 => format!("{count} {} right", if count == 1 { "document is" } else { "documents are" }),
-            found => {
-                let files = if count == 1 { "file" } else { "files" };
-                format!("{problems}\n{found} {} in {count} {files}", if found == 1 { "problem" } else { "problems" })
-            }
-        }
-    })?;
+    output::say(common.output, &problems, |problems| told_as_right(problems, files.len()))?;
     Ok(if problems.0.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+}
+
+/// What was found wrong with some files, or that they are right.
+pub(in crate::commands) fn told_as_right(problems: &Problems, count: usize) -> String {
+    match problems.0.len() {
+        0 => format!("{count} {} right", if count == 1 { "document is" } else { "documents are" }),
+        found => {
+            let files = if count == 1 { "file" } else { "files" };
+            format!("{problems}\n{found} {} in {count} {files}", if found == 1 { "problem" } else { "problems" })
+        }
+    }
 }
 
 /// Checks documents by themselves; tenants also against tiers and regions among them.
@@ -120,7 +122,7 @@ pub(super) async fn apply(common: &Common, asked: Apply, default: &str) -> anyho
 }
 
 /// Fields that differ, each after `head`.
-fn fields(changes: &[FieldChange], head: &str) -> Vec<String> {
+pub(in crate::commands) fn fields_that_differ(changes: &[FieldChange], head: &str) -> Vec<String> {
     let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(not set)".to_owned());
     let line = |change: &FieldChange| {
         format!("             {head}{}: {} → {}", change.field, side(&change.before), side(&change.after))
@@ -140,7 +142,9 @@ fn borne(one: &Applied) -> Vec<String> {
     }
     let noun = if count == 1 { "tenant" } else { "tenants" };
     let mut lines = vec![format!("           what it comes to for {count} {noun}")];
-    lines.extend(one.tenants.iter().flat_map(|effect| fields(&effect.changes, &format!("{}: ", effect.tenant))));
+    lines.extend(
+        one.tenants.iter().flat_map(|effect| fields_that_differ(&effect.changes, &format!("{}: ", effect.tenant))),
+    );
     if one.more_tenants > 0 {
         lines.push(format!("             and {} more", one.more_tenants));
     }
@@ -170,7 +174,7 @@ fn picture(applied: &[Applied], dry_run: bool) -> String {
             lines.push(format!("{word:<10} {}{source}{}", one.document, revision.unwrap_or_default()));
         }
         if shown && one.did == Did::Changed {
-            lines.extend(fields(&one.changes, ""));
+            lines.extend(fields_that_differ(&one.changes, ""));
         }
         if shown {
             lines.extend(borne(one));
