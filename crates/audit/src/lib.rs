@@ -12,15 +12,19 @@ mod detail;
 mod entry;
 mod export;
 mod key;
+mod note;
 mod tree;
 mod verify;
+mod witness;
 
 pub use detail::{Detail, DetailError};
 pub use entry::{ENTRY_MAX, Entry, EntryError, Outcome, digest};
 pub use export::{FORMAT, Line};
-pub use key::{Checkpoint, CheckpointError, PublicKeys, SEED_LENGTH, SigningKeys, origin};
+pub use key::{PublicKeys, SEED_LENGTH, SigningKeys, origin, root_origin};
+pub use note::{Checkpoint, CheckpointError, SignedNote, VerifierKey};
 pub use tree::{
     Hash, Inclusion, Missing, Places, Tree, added, edge, first_place, hash_of, is_included, is_prefix, prove_inclusion,
     prove_prefix, root,
 };
 pub use verify::{Finding, Trust, Verdict, Verifier};
+pub use witness::{Seen, Submission, WitnessRefusal};

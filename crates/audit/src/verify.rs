@@ -12,7 +12,8 @@ use tenantry_domain::time::Timestamp;
 use crate::detail::Detail;
 use crate::entry::{Entry, digest};
 use crate::export::{FORMAT, Line};
-use crate::key::{Checkpoint, PublicKeys};
+use crate::key::PublicKeys;
+use crate::note::Checkpoint;
 use crate::tree::{Hash, Tree, hash_of};
 
 /// Missing entries that are reckoned with: beyond, a log is too broken to say more of it.
