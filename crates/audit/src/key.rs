@@ -22,6 +22,12 @@ pub fn root_origin(deployment: &str) -> String {
     format!("{deployment}/audit/root")
 }
 
+/// The name under which it is said that entries of a log were pruned: such a statement is no checkpoint of the log.
+#[must_use]
+pub fn pruned_origin(origin: &str) -> String {
+    format!("{origin}/pruned")
+}
+
 /// The name of a tenant's log, or of the platform's, under which it signs.
 #[must_use]
 pub fn origin(deployment: &str, tenant: Option<&TenantId>) -> String {

@@ -19,12 +19,12 @@ mod witness;
 
 pub use detail::{Detail, DetailError};
 pub use entry::{ENTRY_MAX, Entry, EntryError, Outcome, digest};
-pub use export::{FORMAT, Line};
-pub use key::{PublicKeys, SEED_LENGTH, SigningKeys, origin, root_origin};
+pub use export::{FORMAT, Line, RootProof};
+pub use key::{PublicKeys, SEED_LENGTH, SigningKeys, origin, pruned_origin, root_origin};
 pub use note::{Checkpoint, CheckpointError, SignedNote, VerifierKey};
 pub use tree::{
     Hash, Inclusion, Missing, Places, Tree, added, edge, first_place, hash_of, is_included, is_prefix, prove_inclusion,
     prove_prefix, root,
 };
-pub use verify::{Finding, Trust, Verdict, Verifier};
+pub use verify::{Finding, Rooted, Trust, Verdict, Verifier, Witnessed};
 pub use witness::{Seen, Submission, WitnessRefusal};

@@ -133,6 +133,22 @@ impl SignedNote {
         &self.checkpoint
     }
 
+    /// How many names, besides its log's own, stand under it.
+    #[must_use]
+    pub fn cosigners(&self) -> u64 {
+        let mut names: Vec<&str> = self.signatures.iter().map(Signature::name).collect();
+        names.retain(|name| *name != self.checkpoint.origin);
+        names.sort_unstable();
+        names.dedup();
+        u64::try_from(names.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether it has a line of this key, right or wrong.
+    #[must_use]
+    pub fn names(&self, key: &VerifierKey) -> bool {
+        self.signatures.iter().any(|one| one.name() == key.name && one.id() == key.id())
+    }
+
     /// The same with what others signed of it: lines that are none are left out.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ pub mod events;
 pub mod identity;
 pub mod metrics;
 pub mod store;
+pub mod witness;
 
 use tenantry_domain::time::Timestamp;
 

@@ -1,5 +1,7 @@
 //! Logs of what was done, written in the transactions of what they tell of.
 
+mod roots;
+
 use std::collections::BTreeMap;
 
 use tenantry_audit::{Detail, Entry, Hash};
@@ -141,13 +143,13 @@ pub(crate) fn read_heads(rows: Vec<Row>) -> Result<Vec<LogHead>, Failure> {
 }
 
 pub(crate) fn entries(log: &LogOf, from: u64, count: u32) -> Result<Statement<'_>, Failure> {
-    let sql = "SELECT sealed_with, seq, entry, tenant, detail, sealed FROM audit_entries WHERE tenant = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
+    let sql = "SELECT sealed_with, seq, entry, tenant, at, actor, action, detail, sealed FROM audit_entries WHERE tenant = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
     Ok(Statement::new(sql, vec![Value::Text(name(log)), Value::Int(signed(from)?), Value::Int(count.into())]))
 }
 
 pub(crate) fn matching<'a>(log: &'a LogOf, filter: &'a LogFilter, count: u32) -> Result<Statement<'a>, Failure> {
     let mut sql =
-        "SELECT sealed_with, seq, entry, tenant, detail, sealed FROM audit_entries WHERE tenant = $1".to_owned();
+        "SELECT sealed_with, seq, entry, tenant, at, actor, action, detail, sealed FROM audit_entries WHERE tenant = $1".to_owned();
     let mut values = vec![Value::Text(name(log))];
     let mut also = |condition: &str, value: Value<'a>| {
         values.push(value);
@@ -175,11 +177,12 @@ pub(crate) fn read_entries(rows: Vec<Row>, opener: &Opener) -> Result<Vec<Logged
     let one = |mut row: Row| {
         let with = row.maybe_int()?;
         let (seq, entry, log) = (row.count()?, row.bytes()?, row.text()?);
+        let (at, actor, action) = (Timestamp::from_millis(row.int()?), row.text()?, row.text()?);
         // A place that no entry can have is somebody's doing, and is shown with the rest.
         let place = i64::try_from(seq).unwrap_or(i64::MAX);
         let detail = opener.text(with, &mut row, &bound(&log, place)).unwrap_or_default();
         let detail = detail.and_then(|detail| serde_json::from_str(&detail).ok());
-        Ok(Logged { seq, entry, detail })
+        Ok(Logged { seq, entry, detail, at, actor, action })
     };
     rows.into_iter().map(one).collect()
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use tenantry_audit::{Entry, Line, SigningKeys};
+use tenantry_audit::{Checkpoint, Entry, Line, SigningKeys, root_origin};
 use tenantry_domain::id::TenantId;
 use tenantry_domain::unit::Span;
 use tenantry_engine::audit::Audit as Logs;
@@ -39,7 +39,9 @@ pub(crate) enum Audit {
     /// Hand a log out, a line of JSON for each entry, so that others can verify it
     #[command(after_help = "Examples:
   tenantry audit export acme > acme.jsonl
-  tenantry audit export --platform --out platform.jsonl")]
+  tenantry audit export --platform --out platform.jsonl
+  tenantry audit export acme --since kept.txt        with a proof that it goes on from a checkpoint that was kept
+  tenantry audit export --root                       the root log, of what all others come to")]
     Export(Export),
     /// Sign what was written down since the last time; a server does so every second
     #[command(after_help = "Example:
@@ -50,14 +52,41 @@ pub(crate) enum Audit {
   tenantry audit verify                                  every log in the store
   tenantry audit verify acme                             one of them
   tenantry audit verify --file acme.jsonl --key audit.pub   an export, with no trust in who made it
+  tenantry audit verify --file acme.jsonl --key audit.pub --witness-key w1.vkey   and a witness has seen it
 
 Without --key an export is held against the key that it names itself, which whoever altered it could have replaced. Keep
 what `tenantry audit key` prints where nobody who can write to the store can reach it.")]
     Verify(verify::Verify),
     /// Print the key that logs are verified with
-    #[command(after_help = "Example:
-  tenantry audit key > audit.pub")]
-    Key(KeyFile),
+    #[command(after_help = "Examples:
+  tenantry audit key > audit.pub
+  tenantry audit key --root > root.vkey              as a witness takes it")]
+    Key(Key),
+}
+
+/// What `key` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Key {
+    /// The keys of the root log, as `NAME+ID+KEY`, one a line
+    #[arg(long)]
+    root: bool,
+    #[command(flatten)]
+    key: KeyFile,
+}
+
+/// Which log is handed out.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// Of this tenant
+    #[arg(value_name = "TENANT")]
+    tenant: Option<TenantId>,
+    /// Of the platform: tiers, regions, defaults
+    #[arg(long)]
+    platform: bool,
+    /// The root log: what all others come to
+    #[arg(long)]
+    root: bool,
 }
 
 /// Whose log.
@@ -97,7 +126,10 @@ pub(crate) struct Log {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Export {
     #[command(flatten)]
-    whose: Whose,
+    which: Which,
+    /// A checkpoint that was kept: a proof that the log goes on from it comes along, also where entries were pruned since
+    #[arg(long, value_name = "FILE", conflicts_with = "root")]
+    since: Option<PathBuf>,
     /// Write to this file [default: the standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -147,9 +179,14 @@ pub(super) async fn run(common: &Common, command: Audit) -> anyhow::Result<ExitC
         Audit::Export(command) => export(common, command).await,
         Audit::Seal(key) => seal(common, &key).await,
         Audit::Verify(command) => verify::run(common, command).await,
-        Audit::Key(key) => {
-            let keys = audit_key::open(key.audit_key.as_deref(), common.store.as_deref())?;
-            terminal::say(&keys.public().to_text());
+        Audit::Key(Key { root, key }) => {
+            let public = audit_key::open(key.audit_key.as_deref(), common.store.as_deref())?.public();
+            if root {
+                let keys = public.of(&root_origin(&public.deployment()))?;
+                terminal::say(&keys.map(|key| key.to_text()).join("\n"));
+            } else {
+                terminal::say(&public.to_text());
+            }
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -212,16 +249,14 @@ async fn log(common: &Common, command: Log) -> anyhow::Result<ExitCode> {
 
 async fn export(common: &Common, command: Export) -> anyhow::Result<ExitCode> {
     let opened = open(common, &command.key).await?;
-    let public = opened.keys.public();
-    let scope = Scope::platform();
-    let what = (&scope, &command.whose.tenant);
+    let since = command.since.as_deref().map(size_of).transpose()?;
     match &command.out {
         None => {
             let write = |line: Line| {
                 terminal::say(&serde_json::to_string(&line)?);
                 anyhow::Ok(())
             };
-            opened.logs.export(what, &public, write).await?;
+            hand_out(&opened, &command.which, since, write).await?;
         }
         Some(path) => {
             let could_not = || format!("could not write {}", path.display());
@@ -230,9 +265,30 @@ async fn export(common: &Common, command: Export) -> anyhow::Result<ExitCode> {
                 serde_json::to_writer(&mut file, &line)?;
                 anyhow::Ok(file.write_all(b"\n")?)
             };
-            opened.logs.export(what, &public, write).await.with_context(could_not)?;
+            hand_out(&opened, &command.which, since, write).await.with_context(could_not)?;
             file.flush().with_context(could_not)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Of how many entries a checkpoint in a file is.
+fn size_of(path: &std::path::Path) -> anyhow::Result<u64> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
+    let body = text.split_once("\n\n").map_or("", |(body, _)| body);
+    let checkpoint = Checkpoint::parse(format!("{body}\n").as_bytes());
+    Ok(checkpoint.with_context(|| format!("{} holds no checkpoint", path.display()))?.size)
+}
+
+async fn hand_out(
+    opened: &Opened,
+    which: &Which,
+    since: Option<u64>,
+    write: impl FnMut(Line) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (scope, public) = (Scope::platform(), opened.keys.public());
+    if which.root {
+        return opened.logs.export_root(&scope, &public, write).await;
+    }
+    opened.logs.export((&scope, &which.tenant), &public, since.as_slice(), write).await
 }

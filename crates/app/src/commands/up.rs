@@ -9,6 +9,7 @@ mod sealing;
 mod servers;
 mod settings;
 mod sources;
+mod witnessing;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,9 +49,9 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     log(&settings)?;
     let mut ends = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let store = place::open(settings.store.as_deref(), &common.keys).await?;
-    let sealing = sealing::begin(&settings, &store).await?;
-    let tenants = Tenants::new(store.clone());
     let noticed = Noticed::default();
+    let sealing = sealing::begin(&settings, &store, &noticed).await?;
+    let tenants = Tenants::new(store.clone());
     let watching = match &settings.config {
         Some(folder) => Some(folder::watch(folder.clone(), tenants.clone(), noticed.clone()).await?),
         None => None,

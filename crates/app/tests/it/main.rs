@@ -29,3 +29,4 @@ mod policies;
 mod proof;
 mod tenantry;
 mod vertical;
+mod witness;

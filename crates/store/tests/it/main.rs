@@ -24,6 +24,7 @@ mod given;
 mod journal;
 mod model;
 mod opening;
+mod roots;
 mod sealed;
 mod server;
 mod tokens;

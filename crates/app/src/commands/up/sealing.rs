@@ -1,4 +1,4 @@
-//! Sealing the audit logs beside the control loop.
+//! Sealing the audit logs, and having them witnessed, beside the control loop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::noticed::Noticed;
 use super::settings::Resolved;
+use super::witnessing;
 use crate::audit_key;
 use crate::time::SystemClock;
 
@@ -22,24 +24,36 @@ const EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Sealing {
     ended: CancellationToken,
     task: JoinHandle<()>,
+    /// Who else is told of the logs: they end first.
+    outward: CancellationToken,
+    witnessing: JoinHandle<()>,
 }
 
 /// Begins to seal what is written down.
 ///
 /// # Errors
-/// A key that cannot be read or made, that others may read, or that is not the one the logs are signed with.
-pub(super) async fn begin(settings: &Resolved, store: &Arc<Store>) -> anyhow::Result<Sealing> {
+/// A key that cannot be read or made, that others may read, or that is not the one the logs are signed with; a witness
+/// that is not written as one.
+pub(super) async fn begin(settings: &Resolved, store: &Arc<Store>, noticed: &Noticed) -> anyhow::Result<Sealing> {
     let keys = audit_key::open_or_make(settings.flags.audit_key.as_deref(), settings.store.as_deref())?;
     let logs = Audit::new(store.clone(), keys.public().deployment());
     logs.check_keys(&keys.public()).await?;
-    let ended = CancellationToken::new();
+    let witnesses = settings.flags.witness.iter();
+    let witnesses = witnesses.map(|text| witnessing::read(text, settings.flags.witness_ca.as_deref()));
+    let witnesses = witnesses.collect::<anyhow::Result<Vec<_>>>()?;
+    let (ended, outward) = (CancellationToken::new(), CancellationToken::new());
+    let witnessing = tokio::spawn(witnessing::keep(logs.clone(), witnesses, noticed.clone(), outward.clone()));
     let task = tokio::spawn(seal(logs, keys, ended.clone()));
-    Ok(Sealing { ended, task })
+    Ok(Sealing { ended, task, outward, witnessing })
 }
 
 /// Ends it when everything is sealed.
 pub(super) async fn end(sealing: Sealing) {
+    sealing.outward.cancel();
     sealing.ended.cancel();
+    if let Err(error) = sealing.witnessing.await {
+        warn!(%error, "the asking of witnesses did not end in order");
+    }
     if let Err(error) = sealing.task.await {
         warn!(%error, "the audit logs' sealing did not end in order");
     }

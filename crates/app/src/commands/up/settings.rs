@@ -169,6 +169,12 @@ pub(crate) struct Up {
     /// File of the key that audit logs are signed with; made where it is not there [default: beside the store]
     #[arg(long, env = "TENANTRY_AUDIT_KEY", value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
+    /// A witness that cosigns the root log of the audit logs, as `NAME+ID+KEY@URL`; may be said again
+    #[arg(long, env = "TENANTRY_WITNESS", value_name = "KEY@URL", value_delimiter = '\n')]
+    pub(crate) witness: Vec<String>,
+    /// PEM file of the authorities that witnesses' certificates may be of [default: those of the system]
+    #[arg(long, env = "TENANTRY_WITNESS_CA", value_name = "FILE")]
+    pub(crate) witness_ca: Option<PathBuf>,
     /// What is logged, such as `info` or `tenantry_engine=debug` [default: info]
     #[arg(long, env = "TENANTRY_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -313,6 +319,8 @@ impl Up {
             tls_client_ca: self.tls_client_ca.or(file.tls_client_ca),
             identities: self.identities.or(file.identities),
             audit_key: self.audit_key.or(file.audit_key),
+            witness: list(self.witness, file.witness),
+            witness_ca: self.witness_ca.or(file.witness_ca),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
         }
