@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tenantry_engine::access::identity::Identities;
 use tenantry_engine::access::{Gate, Glass, Tokens, Writing};
 use tenantry_engine::audit::Audit;
+use tenantry_engine::audit::delivery::Lags;
 use tenantry_engine::ports::Clock;
 use tenantry_engine::ports::answers::AnswerStore;
 use tenantry_engine::ports::events::EventStore;
@@ -118,6 +119,13 @@ impl Service {
             limits,
             store,
         })))
+    }
+
+    /// Tells of what receivers of the audit logs have not yet, in its metrics.
+    #[must_use]
+    pub fn telling(self, lags: Lags) -> Self {
+        self.0.metrics.follow(lags);
+        self
     }
 
     /// Serves until `ended`, then waits for what is under way, for as long as the limits say.

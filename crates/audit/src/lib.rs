@@ -11,6 +11,7 @@
 mod detail;
 mod entry;
 mod export;
+mod form;
 mod key;
 mod note;
 mod tree;
@@ -20,6 +21,7 @@ mod witness;
 pub use detail::{Detail, DetailError};
 pub use entry::{ENTRY_MAX, Entry, EntryError, Outcome, digest};
 pub use export::{FORMAT, Line, RootProof};
+pub use form::{Form, OCSF_VERSION, Told, octet_counted, webhook_id, webhook_signature};
 pub use key::{PublicKeys, SEED_LENGTH, SigningKeys, origin, pruned_origin, root_origin};
 pub use note::{Checkpoint, CheckpointError, SignedNote, VerifierKey};
 pub use tree::{

@@ -1,6 +1,8 @@
 //! The use cases of the audit logs: sealing what was written down, searching it, and handing it out so that others can
 //! verify it without trust in who keeps it.
 
+pub mod delivery;
+pub mod pruning;
 mod roots;
 pub mod witness;
 
@@ -415,7 +417,10 @@ impl Audit {
         // Where none speaks for them, what the store takes for sealed is shown all the same, to be found unsigned.
         let sealed = checkpoints.last().map_or(head.sealed, |last| signed_for(last).max(head.sealed.min(head.entries)));
         write(Line::Log { format: FORMAT, origin: self.origin(log), keys: keys.to_text() })?;
-        let mut next = 0;
+        let mut next = head.pruned;
+        if head.pruned > 0 {
+            write(self.what_was_pruned(log, head.pruned).await?)?;
+        }
         while next < sealed {
             let entries = self.store.entries(log, next, ENTRIES_MAX).await.map_err(AuditError::from)?;
             let places: Vec<u64> = entries.iter().map(|logged| first_place(logged.seq)).collect();
@@ -435,7 +440,8 @@ impl Audit {
                 })?;
             }
         }
-        for checkpoint in checkpoints {
+        // What speaks for pruned entries alone cannot be held against anything here.
+        for checkpoint in checkpoints.into_iter().filter(|checkpoint| signed_for(checkpoint) >= head.pruned) {
             write(Line::Checkpoint(checkpoint))?;
         }
         for from in earlier.iter().copied().filter(|from| (1..sealed).contains(from)) {

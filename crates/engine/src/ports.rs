@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod events;
 pub mod identity;
 pub mod metrics;
+pub mod receiver;
 pub mod store;
 pub mod witness;
 

@@ -1,5 +1,7 @@
 //! Logs of what was done, written in the transactions of what they tell of.
 
+mod cursors;
+mod pruning;
 mod roots;
 
 use std::collections::BTreeMap;
@@ -125,7 +127,7 @@ fn entry(deed: &Deed, seq: u64, detail: Option<String>) -> Entry {
 }
 
 pub(crate) fn heads(scope: &Scope) -> Statement<'_> {
-    let every = "SELECT tenant, entries, sealed FROM audit_logs";
+    let every = "SELECT tenant, entries, sealed, pruned, held FROM audit_logs";
     match scope.only() {
         None => Statement::new(format!("{every} ORDER BY tenant"), Vec::new()),
         Some(tenant) => Statement::new(format!("{every} WHERE tenant = $1"), vec![Value::Text(tenant.as_str())]),
@@ -133,12 +135,16 @@ pub(crate) fn heads(scope: &Scope) -> Statement<'_> {
 }
 
 pub(crate) fn unsealed(count: u32) -> Statement<'static> {
-    let sql = "SELECT tenant, entries, sealed FROM audit_logs WHERE sealed < entries ORDER BY tenant LIMIT $1";
+    let sql =
+        "SELECT tenant, entries, sealed, pruned, held FROM audit_logs WHERE sealed < entries ORDER BY tenant LIMIT $1";
     Statement::new(sql, vec![Value::Int(count.into())])
 }
 
 pub(crate) fn read_heads(rows: Vec<Row>) -> Result<Vec<LogHead>, Failure> {
-    let head = |mut row: Row| Ok(LogHead { log: log(&mut row)?, entries: row.count()?, sealed: row.count()? });
+    let head = |mut row: Row| {
+        let (log, entries, sealed) = (log(&mut row)?, row.count()?, row.count()?);
+        Ok(LogHead { log, entries, sealed, pruned: row.count()?, held: row.maybe_text()? })
+    };
     rows.into_iter().map(head).collect()
 }
 

@@ -5,6 +5,7 @@ mod connect;
 mod folder;
 mod identities;
 mod noticed;
+mod receivers;
 mod sealing;
 mod servers;
 mod settings;
@@ -58,7 +59,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     };
     let metrics = sources::sources(&settings)?;
     // Before Kubernetes is reached, so that the API can tell that it is not.
-    let api = api::serve(&settings, &store).await?;
+    let api = api::serve(&settings, &store, &sealing.lags).await?;
     let Some(connection) = connect::connect(&settings, &store, &mut ends, &noticed).await? else {
         api::end(api).await;
         sealing::end(sealing).await;

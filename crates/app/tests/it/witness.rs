@@ -103,7 +103,7 @@ fn a_witness_speaks_the_protocol_and_remembers_over_its_end() {
     assert!(second.contains("another witness holds it") && second.ends_with("exit 1\n"), "{second}");
     // More without a proof of it is not cosigned.
     tenantry.write("more.yaml", "tenant_config: { tenant: globex }\n");
-    assert!(tenantry.says("config apply more.yaml --reason more").ends_with("exit 0\n"));
+    assert!(tenantry.says("config apply more.yaml -m more").ends_with("exit 0\n"));
     assert!(tenantry.says("audit seal").ends_with("exit 0\n"));
     let more = root(&tenantry);
     assert_eq!(post(&again.address, &format!("old {size}\n\n{more}")).0, 422);

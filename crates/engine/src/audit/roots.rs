@@ -108,10 +108,12 @@ impl Audit {
     /// # Errors
     /// [`AuditError`].
     pub async fn prove_rooted(&self, scope: &Scope, log: &LogOf) -> Result<Vec<RootProof>, AuditError> {
-        self.head(scope, log).await?;
+        let pruned = self.head(scope, log).await?.pruned;
         let mut proofs: Vec<RootProof> = Vec::new();
         for head in self.store.root_heads().await? {
-            let Some(leaf) = self.store.root_leaf(log, head.size).await? else { continue };
+            let leaf = self.store.root_leaf(log, head.size).await?;
+            // Of what was pruned there is nothing left to hold a leaf against.
+            let Some(leaf) = leaf.filter(|leaf| leaf.size >= pruned) else { continue };
             let (seq, size) = (leaf.seq, head.size);
             let tree = self.root_tree(&asked_places(|asked| prove_inclusion(seq, size, asked).is_ok())).await?;
             let path = prove_inclusion(seq, size, &tree).map_err(broken)?.path;

@@ -8,6 +8,7 @@ use tenantry_domain::id::TenantId;
 use tenantry_domain::snapshot::Pause;
 use tenantry_engine::ports::answers::{AnswerStore as _, Keyed};
 use tenantry_engine::ports::events::EventStore as _;
+use tenantry_engine::ports::store::audit::cursors::CursorStore as _;
 use tenantry_engine::ports::store::audit::{AuditStore as _, LogFilter};
 use tenantry_engine::ports::store::{
     ConfigStore as _, ControlStore as _, DecisionFilter, Intervention, KeyId, SecretHash, StoreError, TokenRecord,
@@ -55,6 +56,7 @@ async fn lives(store: &Arc<Store>, name: &str) {
     store.write(&WrittenChange { key: written, based_on: 0, body: Some("text".into()) }, &ann()).await.unwrap();
     let keys = tenantry_audit::SigningKeys::from_seed(&[7; tenantry_audit::SEED_LENGTH]).unwrap();
     tenantry_engine::audit::Audit::new(store.clone(), "test").seal(&keys, at(9)).await.unwrap();
+    store.advance("https://siem", &Some(TenantId::new(name).unwrap()), 1, at(9)).await.unwrap();
 }
 
 /// A store with two tenants, and a connection of the same role that asks what it likes.

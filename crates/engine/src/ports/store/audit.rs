@@ -2,6 +2,8 @@
 //!
 //! INVARIANT(no change without a record): what a store changes for somebody, it writes down in the same transaction.
 
+pub mod cursors;
+pub mod pruning;
 pub mod roots;
 
 use std::collections::BTreeMap;
@@ -79,6 +81,10 @@ pub struct LogHead {
     pub entries: u64,
     /// How many of them are sealed: hashed into the tree, and signed for.
     pub sealed: u64,
+    /// How many of those were pruned: the first.
+    pub pruned: u64,
+    /// Why nothing of it may be pruned, where that is so.
+    pub held: Option<String>,
 }
 
 /// An entry as it is kept.
@@ -136,7 +142,7 @@ pub struct Seal {
 
 /// The logs.
 #[async_trait]
-pub trait AuditStore: roots::RootStore {
+pub trait AuditStore: roots::RootStore + cursors::CursorStore + pruning::PruningStore {
     /// Writes deeds down by themselves: refusals, and what was read. What changes the store is written by what changes it.
     ///
     /// # Errors
