@@ -20,6 +20,7 @@ use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::rate::Rates;
+use crate::reads::Reads;
 use crate::seats::Seats;
 use crate::serve::{self, Limits, Listening};
 use crate::{openapi, routes, upkeep};
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) rates: Rates,
     pub(crate) feed: Feed,
+    pub(crate) reads: Reads,
     pub(crate) requests: Arc<Semaphore>,
     /// Of whom they are.
     pub(crate) under_way: Seats,
@@ -108,6 +110,7 @@ impl Service {
             clock,
             rates: Rates::new(&limits),
             feed: Feed::new(),
+            reads: Reads::default(),
             following: Seats::default(),
             requests: Arc::new(Semaphore::new(limits.requests)),
             under_way: Seats::default(),

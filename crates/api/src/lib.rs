@@ -22,6 +22,7 @@ mod outer;
 mod page;
 mod problem;
 mod rate;
+mod reads;
 mod resources;
 mod routes;
 mod seats;

@@ -85,3 +85,23 @@ async fn a_log_is_proved_to_go_on_and_to_be_in_the_root_log() {
     assert_eq!(foreign.status.as_u16(), 404);
     assert_eq!(server.get("/v1/audit/root", &admin).await.status.as_u16(), 403);
 }
+
+#[tokio::test]
+async fn an_operators_look_at_a_tenant_is_in_that_tenants_log() {
+    let server = Server::start().await;
+    server.declare(&["tenant_config: { tenant: acme }\n"]).await;
+    let own = server.token(Role::TenantAdmin, "acme").await;
+    let admin = server.admin().await;
+    for _ in 0..5 {
+        assert_eq!(server.get("/v1/tenants/acme/config", &admin).await.status.as_u16(), 200);
+        assert_eq!(server.get("/v1/tenants/acme/config", &own).await.status.as_u16(), 200);
+    }
+    assert_eq!(server.get("/v1/tenants/nobody/config", &admin).await.status.as_u16(), 404);
+    let reads = server.get("/v1/tenants/acme/audit?action=tenant.read", &own).await.json();
+    let [read] = &reads["items"].as_array().unwrap()[..] else { panic!("{reads}") };
+    assert_eq!((&read["resource"], &read["outcome"]), (&json!("tenant/acme"), &json!("done")));
+    assert!(read["from"].is_string() && read["actor"].as_str().unwrap().starts_with("token:"), "{read}");
+    // Of a tenant that is not there no log is begun.
+    let nobody = server.get("/v1/tenants/nobody/audit", &admin).await;
+    assert_eq!(nobody.status.as_u16(), 404);
+}

@@ -207,13 +207,12 @@ async fn a_garbled_checkpoint_is_said_to_be_one() {
     for (sql, said) in [
         ("UPDATE audit_checkpoints SET signed = 'nonsense'", "was altered"),
         ("UPDATE audit_checkpoints SET signed = replace(signed, '/acme', '/acmf')", "signed with another key"),
-        ("UPDATE audit_checkpoints SET signed = replace(signed, 'tenant/acme A', 'tenant/acme B')", "was altered"),
+        ("UPDATE audit_checkpoints SET signed = replace(signed, char(10) || '50', char(10) || '51')", "was altered"),
     ] {
         let fresh = sqlite().await;
         lived_in(&fresh.store).await;
         tamper(&fresh.url, sql).await;
-        let error = audit(&fresh.store).check_keys(&keys().public()).await;
-        let Err(error) = error else { continue };
+        let error = audit(&fresh.store).check_keys(&keys().public()).await.unwrap_err();
         assert!(error.to_string().contains(said), "{sql}: {error}");
     }
 }
