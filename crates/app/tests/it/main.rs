@@ -27,6 +27,7 @@ mod listed;
 mod login;
 mod policies;
 mod proof;
+mod stream;
 mod tenantry;
 mod vertical;
 mod witness;

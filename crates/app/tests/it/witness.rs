@@ -19,13 +19,13 @@ impl Drop for Running {
 
 const NAME: &str = "example.net/w1";
 
-struct Witness {
+pub(crate) struct Witness {
     _running: Running,
-    address: String,
+    pub(crate) address: String,
 }
 
 /// Starts a witness in the folder, over the key of the root log in `root.vkey`.
-fn witness(tenantry: &Tenantry, state: &str) -> Witness {
+pub(crate) fn witness(tenantry: &Tenantry, state: &str) -> Witness {
     let line = format!("witness --name {NAME} --log-file root.vkey --listen 127.0.0.1:0 --state {state}");
     let mut command = tenantry.command();
     command.args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -62,7 +62,7 @@ fn root(tenantry: &Tenantry) -> String {
     last["checkpoint"].as_str().unwrap_or_else(|| panic!("{text}")).to_owned()
 }
 
-fn keys(tenantry: &Tenantry) {
+pub(crate) fn keys(tenantry: &Tenantry) {
     assert!(tenantry.says("audit seal").ends_with("exit 0\n"));
     for (line, file) in [
         ("audit key --root", "root.vkey"),
