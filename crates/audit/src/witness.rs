@@ -149,18 +149,18 @@ impl Submission {
         }
         let unproved = || WitnessRefusal::Unproved { old: known, size };
         let before = last.map(|last| Hash::from_hex(&last.root).ok_or_else(unproved)).transpose()?;
-        match before {
-            Some(before) if known == size && before != checkpoint.root => {
-                return Err(WitnessRefusal::Split { size });
-            }
-            Some(before) if known < size && known > 0 => {
-                if !is_prefix(&self.proof, (known, before), (size, checkpoint.root)) {
-                    return Err(unproved());
-                }
+        if before.is_some_and(|before| known == size && before != checkpoint.root) {
+            return Err(WitnessRefusal::Split { size });
+        }
+        let proved = match before {
+            Some(before) if (1..size).contains(&known) => {
+                is_prefix(&self.proof, (known, before), (size, checkpoint.root))
             }
             // Of nothing, and of the same, there is nothing to prove.
-            _ if !self.proof.is_empty() => return Err(unproved()),
-            _ => {}
+            Some(_) | None => self.proof.is_empty(),
+        };
+        if !proved {
+            return Err(unproved());
         }
         Ok(Seen { size, root: checkpoint.root.to_string() })
     }

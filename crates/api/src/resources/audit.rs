@@ -16,6 +16,8 @@ use crate::problem::{MALFORMED, Problem};
 use crate::wire::audit::{AuditConsistency, AuditEntry, AuditPage, AuditProof, AuditRootProofs};
 
 const TAG: &str = "audit";
+/// A checkpoint in examples.
+const SIGNED: &str = "tenantry/0f0f/audit/tenant/acme\n42\nAAAA\n";
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +55,7 @@ fn example() -> Value {
 fn proof() -> Value {
     json!({
         "leaf": "{\"action\":\"config.revise\"}", "entry": 41, "size": 42, "path": ["00ff"],
-        "checkpoint": "tenantry/0f0f/audit/tenant/acme\n42\nAAAA\n"
+        "checkpoint": SIGNED
     })
 }
 
@@ -78,7 +80,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     };
     let consistency = |path, id, door, summary| {
         let says = "A consistency proof (RFC 6962) for who kept an earlier checkpoint, also of entries that were pruned since.";
-        let example = json!({ "from": 12, "path": ["00ff"], "checkpoint": proof()["checkpoint"] });
+        let example = json!({ "from": 12, "path": ["00ff"], "checkpoint": SIGNED });
         Operation::new(Method::GET, path, id, door, |asked| Box::pin(consistent(asked)))
             .says(TAG, summary, says)
             .query::<From>()

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tenantry_domain::id::TenantId;
 use tenantry_domain::unit::Span;
-use tenantry_engine::audit::named;
+use tenantry_engine::audit::{AuditError, named};
 use tenantry_engine::ports::store::Authorship;
 use tenantry_engine::ports::store::audit::LogOf;
 use tenantry_engine::scope::Scope;
@@ -114,7 +114,10 @@ pub(super) async fn hold(common: &Common, command: Hold, holds: bool) -> anyhow:
     let (log, reason) = (&command.whose.tenant, holds.then_some(command.why.reason.as_str()));
     let done = if holds { "is held: nothing of it is pruned" } else { "is not held" };
     if command.why.dry_run {
-        opened.logs.logs(&Scope::platform()).await?;
+        let known = opened.logs.logs(&Scope::platform()).await?.into_iter().any(|head| head.log == *log);
+        if !known {
+            return Err(AuditError::NoLog { log: named(log) }.into());
+        }
         terminal::say(&format!("would say that the log of {} {done}", named(log)));
         return Ok(ExitCode::SUCCESS);
     }
