@@ -29,7 +29,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ),
     ("tenantry-store", &["tenantry-domain", "tenantry-audit", "tenantry-keys", "tenantry-engine"]),
     ("tenantry-operator", &["tenantry-domain", "tenantry-engine"]),
-    ("tenantry-adapters", &["tenantry-domain", "tenantry-keys", "tenantry-engine"]),
+    ("tenantry-adapters", &["tenantry-domain", "tenantry-audit", "tenantry-keys", "tenantry-engine"]),
     ("tenantry-api", &["tenantry-domain", "tenantry-audit", "tenantry-engine"]),
     (
         "tenantry-sim",

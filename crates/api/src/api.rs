@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tenantry_engine::access::identity::Identities;
 use tenantry_engine::access::{Gate, Glass, Tokens, Writing};
 use tenantry_engine::audit::Audit;
+use tenantry_engine::audit::delivery::Lags;
 use tenantry_engine::ports::Clock;
 use tenantry_engine::ports::answers::AnswerStore;
 use tenantry_engine::ports::events::EventStore;
@@ -18,6 +19,7 @@ use crate::alarm::Alarms;
 use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
+use crate::reads::Reads;
 use crate::seats::Seats;
 use crate::serve::{self, Limits, Listening};
 use crate::{openapi, routes, upkeep};
@@ -52,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) rates: Rates,
     pub(crate) feed: Feed,
+    pub(crate) reads: Reads,
     pub(crate) requests: Arc<Semaphore>,
     /// Of whom they are.
     pub(crate) under_way: Seats,
@@ -104,6 +107,7 @@ impl Service {
             clock,
             rates: Rates::new(&limits),
             feed: Feed::new(),
+            reads: Reads::default(),
             following: Seats::default(),
             requests: Arc::new(Semaphore::new(limits.requests)),
             under_way: Seats::default(),
@@ -114,6 +118,13 @@ impl Service {
             limits,
             store,
         })))
+    }
+
+    /// Tells of what receivers of the audit logs have not yet, in its metrics.
+    #[must_use]
+    pub fn telling(self, lags: Lags) -> Self {
+        self.0.metrics.follow(lags);
+        self
     }
 
     /// Serves until `ended`, then waits for what is under way, for as long as the limits say.

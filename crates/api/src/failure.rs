@@ -102,6 +102,8 @@ impl From<AuditError> for Problem {
             AuditError::Broken { .. }
             | AuditError::RolledBack { .. }
             | AuditError::Unreadable { .. }
+            | AuditError::Index { .. }
+            | AuditError::Garbled { .. }
             | AuditError::Signing(_)
             | AuditError::OtherKey { .. } => {
                 error!(error = &failed as &dyn std::error::Error, "an audit log is not what it was");

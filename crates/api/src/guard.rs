@@ -25,6 +25,7 @@ use crate::known;
 use crate::operation::{Door, Operation};
 use crate::outer::{Peer, PeerCertificate, RequestId};
 use crate::problem::{FORBIDDEN, IN_PROGRESS, KEY_REUSED, MALFORMED, Problem, TOO_LARGE, TOO_MANY, UNAUTHENTICATED};
+use crate::reads::Read;
 use crate::seats::Seat;
 use crate::upkeep::ANSWERS_KEPT;
 
@@ -103,7 +104,33 @@ async fn answered(
     if operation.writes() {
         return once(operation, &asked).await;
     }
-    Ok((operation.does)(&asked).await?.unless_known(&asked.headers))
+    let answer = (operation.does)(&asked).await?;
+    looked(operation, &asked).await?;
+    Ok(answer.unless_known(&asked.headers))
+}
+
+/// Writes down who looks at a tenant's data and is not of that tenant, before they get it.
+async fn looked(operation: &Operation, asked: &Asked) -> Result<(), Problem> {
+    let Door::One(_, target) = &operation.door else { return Ok(()) };
+    // What is done under broken glass is told already.
+    let Some(caller) = asked.caller.as_ref().filter(|caller| caller.glass().is_none()) else { return Ok(()) };
+    let Some(tenant) = target(asked)?.tenant().cloned() else { return Ok(()) };
+    if caller.owner().is_some() {
+        return Ok(());
+    }
+    let read = Read {
+        actor: caller.principal().id.clone(),
+        tenant,
+        operation: operation.id,
+        resource: asked.resource(),
+        from: asked.from.map(|from| from.to_string()),
+    };
+    let deeds = asked.api.reads.of(&read, asked.now);
+    let noted = asked.api.store.note(&deeds).await;
+    if noted.is_err() {
+        asked.api.reads.forget(&read);
+    }
+    Ok(noted?)
 }
 
 /// Writes a refusal into the log of whose token it is: never into that of a tenant that was asked for, which may not be

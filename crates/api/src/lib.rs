@@ -22,6 +22,7 @@ mod outer;
 mod page;
 mod problem;
 mod rate;
+mod reads;
 mod resources;
 mod routes;
 mod seats;
@@ -30,8 +31,10 @@ mod serve;
 mod tls;
 mod upkeep;
 mod wire;
+mod witness;
 
 pub use api::{ApiStore, Service};
 pub use problem::{ConfigurationProblem, PROBLEM_JSON, ProblemDocument};
 pub use serve::{Limits, Listening, ServeError};
 pub use tls::Identity;
+pub use witness::serve_witness;

@@ -3,6 +3,8 @@
 //! INVARIANT(labels): every label is from a closed set: routes as they are declared, methods, statuses, verdicts. No
 //! tenant, path or message ever becomes one.
 
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -12,6 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tenantry_engine::audit::delivery::Lags;
 
 /// Media type of the text form.
 pub(crate) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -38,6 +41,11 @@ struct Verdict {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Receiver {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Known {
     method: &'static str,
     outcome: &'static str,
@@ -58,6 +66,9 @@ pub(crate) struct Metrics {
     glasses: Counter,
     known: Family<Known, Counter>,
     providers_failing: Gauge,
+    lags: OnceLock<Lags>,
+    undelivered: Family<Receiver, Gauge>,
+    receivers_failing: Gauge,
 }
 
 /// A thing under way, until it is dropped.
@@ -83,6 +94,11 @@ impl Metrics {
         let (glass, glasses) = (Gauge::default(), Counter::default());
         whole.register("break_glass_active", "Broken glass that has not ended", glass.clone());
         whole.register("break_glass", "Times that glass was broken, since the server started", glasses.clone());
+        let (undelivered, receivers_failing) = (Family::default(), Gauge::default());
+        let says = "Signed audit entries that receivers have not acknowledged, by the kind of receiver";
+        whole.register("audit_undelivered", says, undelivered.clone());
+        let says = "Receivers of audit logs whose last delivery failed";
+        whole.register("audit_receivers_failing", says, receivers_failing.clone());
         let registry = whole.sub_registry_with_prefix("api");
         let requests = Family::default();
         let seconds: Family<Route, Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
@@ -116,7 +132,34 @@ impl Metrics {
             glasses,
             known,
             providers_failing,
+            lags: OnceLock::new(),
+            undelivered,
+            receivers_failing,
         }
+    }
+
+    /// Tells from now on what receivers of the audit logs have not.
+    pub(crate) fn follow(&self, lags: Lags) {
+        // Those that were given first stay.
+        let _ = self.lags.set(lags);
+    }
+
+    fn delivered(&self) {
+        let Some(lags) = self.lags.get() else { return };
+        let (mut kinds, mut failing) = (BTreeMap::<&str, u64>::new(), 0);
+        for (destination, lag) in lags.all() {
+            let kind = match destination.split(':').next() {
+                Some("file") => "file",
+                Some("syslog" | "syslogs") => "syslog",
+                _ => "webhook",
+            };
+            *kinds.entry(kind).or_default() += lag.entries;
+            failing += i64::from(lag.failing);
+        }
+        for (kind, entries) in kinds {
+            self.undelivered.get_or_create(&Receiver { kind }).set(i64::try_from(entries).unwrap_or(i64::MAX));
+        }
+        self.receivers_failing.set(failing);
     }
 
     pub(crate) fn answered(&self, route: &'static str, method: &Method, status: StatusCode, took: Duration) {
@@ -169,6 +212,7 @@ impl Metrics {
 
     /// All of it as text.
     pub(crate) fn text(&self) -> String {
+        self.delivered();
         let mut text = String::new();
         // Writing into a text does not fail.
         let _ = prometheus_text::encode(&mut text, &self.registry);

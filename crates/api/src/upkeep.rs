@@ -27,6 +27,7 @@ pub(crate) async fn keep(api: Api) {
             {
                 warn!(%error, "old answers were not forgotten");
             }
+            count_reads(&api, false).await;
             turn = turn.wrapping_add(1);
             tokio::time::sleep(TIDIED_EVERY).await;
         }
@@ -37,5 +38,13 @@ pub(crate) async fn keep(api: Api) {
         () = followed => {}
         () = api.alarms.keep(&api) => {}
         () = tidied => {}
+    }
+    count_reads(&api, true).await;
+}
+
+/// Writes down how often what was read.
+async fn count_reads(api: &Api, all: bool) {
+    if let Err(error) = api.store.note(&api.reads.close(api.clock.now(), all)).await {
+        warn!(%error, "how often operators have read was not written down");
     }
 }

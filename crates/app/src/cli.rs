@@ -7,7 +7,7 @@ use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::unit::Span;
 
 use crate::commands::{
-    audit, backtest, break_glass, can_i, config, demo, forecast, keys, login, policy, simulate, token, up,
+    audit, backtest, break_glass, can_i, config, demo, forecast, keys, login, policy, simulate, token, up, witness,
 };
 use crate::keys::KeyOptions;
 use crate::output::Format;
@@ -118,6 +118,7 @@ pub(crate) enum Command {
   tenantry keys shred acme --yes --reason 'contract ended'")]
     #[command(subcommand)]
     Keys(keys::Keys),
+    Witness(Box<witness::Witness>),
     /// Say why a workload is the size it is
     #[command(after_help = "Examples:
   tenantry explain acme/api              the last decision

@@ -22,6 +22,7 @@ mod status;
 pub(crate) mod token;
 pub(crate) mod top;
 pub(crate) mod up;
+pub(crate) mod witness;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Errors { code } => errors::run(&common, code.as_deref()),
         Command::Config(command) => config::run(&common, command).await,
         Command::Audit(command) => audit::run(&common, command).await,
+        Command::Witness(command) => witness::run(*command).await,
         Command::Keys(command) => keys::run(&common, command).await,
         Command::Get(command) => get::run(&common, command).await,
         Command::Explain(command) => explain::run(&common, command).await,

@@ -1,26 +1,32 @@
-//! Who answers for a log: signing keys, and the checkpoints that they sign.
+//! Who answers for a log: the keys that sign, and what others verify with.
 
-use aws_lc_rs::signature::{
-    ED25519, Ed25519KeyPair, KeyPair as _, ML_DSA_44, ML_DSA_44_SIGNING, PqdsaKeyPair, UnparsedPublicKey,
-};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _, ML_DSA_44_SIGNING, PqdsaKeyPair};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use sha2::{Digest as _, Sha256};
 use signed_note::{Note, Signature};
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
-use thiserror::Error;
 
-use crate::tree::Hash;
+use crate::note::{
+    Checkpoint, CheckpointError, ED25519_COSIGNATURE, ED25519_PLAIN, ML_DSA_44_COSIGNATURE, SignedNote, VerifierKey,
+    cosigned_text, no_key, shape,
+};
 
 /// Bytes that keys are made of: 32 for Ed25519 and 32 for ML-DSA-44.
 pub const SEED_LENGTH: usize = 64;
-/// Signature types of signed-note and tlog-cosignature.
-const TYPE_ED25519: u8 = 0x01;
-const TYPE_ML_DSA_44: u8 = 0x06;
 const ML_DSA_44_LENGTH: usize = 2420;
-const ML_DSA_44_KEY: usize = 1312;
-const ED25519_KEY: usize = 32;
+
+/// The name of the deployment's root log.
+#[must_use]
+pub fn root_origin(deployment: &str) -> String {
+    format!("{deployment}/audit/root")
+}
+
+/// The name under which it is said that entries of a log were pruned: such a statement is no checkpoint of the log.
+#[must_use]
+pub fn pruned_origin(origin: &str) -> String {
+    format!("{origin}/pruned")
+}
 
 /// The name of a tenant's log, or of the platform's, under which it signs.
 #[must_use]
@@ -29,89 +35,6 @@ pub fn origin(deployment: &str, tenant: Option<&TenantId>) -> String {
         Some(tenant) => format!("{deployment}/audit/tenant/{tenant}"),
         None => format!("{deployment}/audit/platform"),
     }
-}
-
-/// Why a checkpoint is not one, or a key.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum CheckpointError {
-    /// It is not written as checkpoints are.
-    #[error("this is no checkpoint: {message}")]
-    Shape {
-        /// What is wrong.
-        message: String,
-    },
-    /// A signature of a trusted key does not fit, or is not there.
-    #[error("the {which} signature of {origin} does not fit its checkpoint of {size} entries")]
-    Signature {
-        /// Which signature.
-        which: &'static str,
-        /// Whose.
-        origin: String,
-        /// Of how many entries.
-        size: u64,
-    },
-    /// A key that is no key.
-    #[error("this is no key of an audit log: {message}")]
-    Key {
-        /// What is wrong.
-        message: String,
-    },
-}
-
-fn no_key(message: impl std::fmt::Display) -> CheckpointError {
-    CheckpointError::Key { message: format!("{message}") }
-}
-
-fn shape(message: impl std::fmt::Display) -> CheckpointError {
-    CheckpointError::Shape { message: format!("{message}") }
-}
-
-/// A log's size and root.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Which log.
-    pub origin: String,
-    /// How many entries it has.
-    pub size: u64,
-    /// The root of its tree.
-    pub root: Hash,
-}
-
-impl Checkpoint {
-    fn text(&self) -> String {
-        format!("{}\n{}\n{}\n", self.origin, self.size, BASE64_STANDARD.encode(self.root.0))
-    }
-
-    fn parse(text: &[u8]) -> Result<Self, CheckpointError> {
-        let parsed = tlog_tiles::Checkpoint::from_bytes(text).map_err(|_| shape("it has no origin, size and root"))?;
-        if !parsed.extension().is_empty() {
-            return Err(shape("it says more than origin, size and root, which its cosignature does not speak for"));
-        }
-        Ok(Self { origin: parsed.origin().to_owned(), size: parsed.size(), root: Hash(parsed.hash().0) })
-    }
-
-    /// The message that an ML-DSA-44 cosignature signs (`cosigned_message` of tlog-cosignature).
-    fn cosigned(&self, cosigner: &str, seconds: u64) -> Option<Vec<u8>> {
-        let named = |message: &mut Vec<u8>, name: &str| {
-            message.push(u8::try_from(name.len()).ok().filter(|length| *length > 0)?);
-            message.extend(name.as_bytes());
-            Some(())
-        };
-        let mut message = b"subtree/v1\n\0".to_vec();
-        named(&mut message, cosigner)?;
-        message.extend(seconds.to_be_bytes());
-        named(&mut message, &self.origin)?;
-        message.extend(0_u64.to_be_bytes());
-        message.extend(self.size.to_be_bytes());
-        message.extend(self.root.0);
-        Some(message)
-    }
-}
-
-/// `SHA-256(name || "\n" || type || key)`, its first four bytes.
-fn key_id(name: &str, kind: u8, key: &[u8]) -> u32 {
-    let hash = Sha256::new().chain_update(name).chain_update([b'\n', kind]).chain_update(key).finalize();
-    hash.iter().take(4).fold(0, |id, byte| (id << 8) | u32::from(*byte))
 }
 
 /// The keys that a deployment signs its logs with. Each log signs under its own origin.
@@ -158,31 +81,55 @@ impl SigningKeys {
         }
     }
 
-    /// Signs a checkpoint as of an instant.
+    /// Signs a checkpoint as of an instant, as its log.
     ///
     /// # Errors
     /// [`CheckpointError`] when its origin is no name, or signing fails.
     pub fn sign(&self, checkpoint: &Checkpoint, at: Timestamp) -> Result<String, CheckpointError> {
-        let (text, origin) = (checkpoint.text(), checkpoint.origin.as_str());
-        let public = self.public();
-        let line = |kind: u8, key: &[u8], signature: Vec<u8>| {
-            Signature::new(origin.to_owned(), key_id(origin, kind, key), signature).map_err(shape)
-        };
-        let plain = self.ed25519.try_sign(text.as_bytes()).map_err(no_key)?;
-        let plain = line(TYPE_ED25519, &public.ed25519, plain.as_ref().to_vec())?;
+        let (text, [plain, quantum_safe]) = (checkpoint.text(), self.public().of(&checkpoint.origin)?);
+        let signature = self.ed25519.try_sign(text.as_bytes()).map_err(no_key)?;
+        let lines = [
+            plain.line(signature.as_ref().to_vec())?,
+            quantum_safe.line(self.ml_dsa_cosignature(&checkpoint.origin, checkpoint, seconds(at))?)?,
+        ];
+        let note = Note::new(text.as_bytes(), &lines).map_err(shape)?;
+        String::from_utf8(note.to_bytes()).map_err(shape)
+    }
 
-        let seconds = u64::try_from(at.as_millis() / 1000).unwrap_or(0);
-        let message =
-            checkpoint.cosigned(origin, seconds).ok_or_else(|| shape("its origin is longer than 255 bytes"))?;
+    /// Cosigns a checkpoint of another's log, as a witness of this name that has seen it: two lines, of Ed25519
+    /// and ML-DSA-44.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when the name is none, or signing fails.
+    pub fn cosign(&self, name: &str, checkpoint: &Checkpoint, at: Timestamp) -> Result<String, CheckpointError> {
+        let seconds = seconds(at);
+        let [plain, quantum_safe] = self.public().of_witness(name)?;
+        let message = cosigned_text(checkpoint.text().as_bytes(), seconds);
+        let signature = self.ed25519.try_sign(&message).map_err(no_key)?;
+        let timed = [&seconds.to_be_bytes()[..], signature.as_ref()].concat();
+        let lines = [plain.line(timed)?, quantum_safe.line(self.ml_dsa_cosignature(name, checkpoint, seconds)?)?];
+        let written = |line: &Signature| String::from_utf8(line.to_bytes()).map_err(shape);
+        lines.iter().map(|line| written(line).map(|line| format!("{}\n", line.trim_end()))).collect()
+    }
+
+    fn ml_dsa_cosignature(
+        &self,
+        name: &str,
+        checkpoint: &Checkpoint,
+        seconds: u64,
+    ) -> Result<Vec<u8>, CheckpointError> {
+        let message = checkpoint
+            .cosigned(name, seconds)
+            .ok_or_else(|| shape("a name in it is empty, or longer than 255 bytes"))?;
         let mut signature = vec![0; ML_DSA_44_LENGTH];
         let length = self.ml_dsa.sign(&message, &mut signature).map_err(no_key)?;
         signature.truncate(length);
-        let timestamped = [&seconds.to_be_bytes()[..], &signature].concat();
-        let quantum_safe = line(TYPE_ML_DSA_44, &public.ml_dsa, timestamped)?;
-
-        let note = Note::new(text.as_bytes(), &[plain, quantum_safe]).map_err(shape)?;
-        String::from_utf8(note.to_bytes()).map_err(shape)
+        Ok([&seconds.to_be_bytes()[..], &signature].concat())
     }
+}
+
+fn seconds(at: Timestamp) -> u64 {
+    u64::try_from(at.as_millis() / 1000).unwrap_or(0)
 }
 
 /// What checkpoints are verified with.
@@ -197,7 +144,7 @@ impl PublicKeys {
     #[must_use]
     pub fn to_text(&self) -> String {
         let part = |kind: u8, key: &[u8]| BASE64_STANDARD.encode([&[kind], key].concat());
-        format!("tenantry-audit:{}:{}", part(TYPE_ED25519, &self.ed25519), part(TYPE_ML_DSA_44, &self.ml_dsa))
+        format!("tenantry-audit:{}:{}", part(ED25519_PLAIN, &self.ed25519), part(ML_DSA_44_COSIGNATURE, &self.ml_dsa))
     }
 
     /// A name for the deployment that signs with them, for [`origin`].
@@ -212,18 +159,39 @@ impl PublicKeys {
     /// # Errors
     /// [`CheckpointError::Key`].
     pub fn from_text(text: &str) -> Result<Self, CheckpointError> {
-        let key = |part: &str, kind: u8, length: usize| {
+        let key = |part: &str, kind: u8| {
             let bytes = BASE64_STANDARD.decode(part).ok()?;
             let (found, key) = bytes.split_first()?;
-            (*found == kind && key.len() == length).then(|| key.to_vec())
+            (*found == kind && VerifierKey::new("a", kind, key).is_ok()).then(|| key.to_vec())
         };
         let parts = text.trim().strip_prefix("tenantry-audit:").and_then(|rest| rest.split_once(':'));
         let (first, second) = parts.ok_or_else(|| no_key("it is written `tenantry-audit:…:…`"))?;
         Ok(Self {
-            ed25519: key(first, TYPE_ED25519, ED25519_KEY).ok_or_else(|| no_key("its first part is no Ed25519 key"))?,
-            ml_dsa: key(second, TYPE_ML_DSA_44, ML_DSA_44_KEY)
-                .ok_or_else(|| no_key("its second part is no ML-DSA-44 key"))?,
+            ed25519: key(first, ED25519_PLAIN).ok_or_else(|| no_key("its first part is no Ed25519 key"))?,
+            ml_dsa: key(second, ML_DSA_44_COSIGNATURE).ok_or_else(|| no_key("its second part is no ML-DSA-44 key"))?,
         })
+    }
+
+    /// The keys of the log of this name: of its own signature, and of its cosignature.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Key`] when it is no name.
+    pub fn of(&self, origin: &str) -> Result<[VerifierKey; 2], CheckpointError> {
+        Ok([
+            VerifierKey::new(origin, ED25519_PLAIN, &self.ed25519)?,
+            VerifierKey::new(origin, ML_DSA_44_COSIGNATURE, &self.ml_dsa)?,
+        ])
+    }
+
+    /// The keys of the witness of this name: of its cosignatures with Ed25519, and with ML-DSA-44.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Key`] when it is no name.
+    pub fn of_witness(&self, name: &str) -> Result<[VerifierKey; 2], CheckpointError> {
+        Ok([
+            VerifierKey::new(name, ED25519_COSIGNATURE, &self.ed25519)?,
+            VerifierKey::new(name, ML_DSA_44_COSIGNATURE, &self.ml_dsa)?,
+        ])
     }
 
     /// Reads a signed checkpoint and verifies both signatures; gives when it was signed.
@@ -231,27 +199,11 @@ impl PublicKeys {
     /// # Errors
     /// [`CheckpointError`] when it is none, or a signature is not there or does not fit.
     pub fn verify(&self, signed: &str) -> Result<(Checkpoint, Timestamp), CheckpointError> {
-        let note = Note::from_bytes(signed.as_bytes()).map_err(shape)?;
-        let checkpoint = Checkpoint::parse(note.text())?;
-        let origin = checkpoint.origin.clone();
-        let unfit = |which| CheckpointError::Signature { which, origin: origin.clone(), size: checkpoint.size };
-        // The library keeps signatures to itself: the lines are read again, as it has checked their form.
-        let lines = signed.rsplit_once("\n\n").map_or("", |(_, lines)| lines).lines();
-        let signatures: Vec<Signature> = lines.filter_map(|line| Signature::from_bytes(line.as_bytes()).ok()).collect();
-        let of = |kind: u8, key: &[u8]| {
-            let id = key_id(&origin, kind, key);
-            signatures.iter().find(|one| one.name() == origin && one.id() == id).map(Signature::signature)
-        };
-        let plain = of(TYPE_ED25519, &self.ed25519).ok_or_else(|| unfit("Ed25519"))?;
-        UnparsedPublicKey::new(&ED25519, &self.ed25519).verify(note.text(), plain).map_err(|_| unfit("Ed25519"))?;
-
-        let timestamped = of(TYPE_ML_DSA_44, &self.ml_dsa).ok_or_else(|| unfit("ML-DSA-44"))?;
-        let (seconds, signature) = timestamped.split_first_chunk::<8>().ok_or_else(|| unfit("ML-DSA-44"))?;
-        let seconds = u64::from_be_bytes(*seconds);
-        let message = checkpoint.cosigned(&origin, seconds).ok_or_else(|| unfit("ML-DSA-44"))?;
-        UnparsedPublicKey::new(&ML_DSA_44, &self.ml_dsa).verify(&message, signature).map_err(|_| unfit("ML-DSA-44"))?;
-        let at = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-        Ok((checkpoint, Timestamp::from_millis(at)))
+        let note = SignedNote::parse(signed)?;
+        let [plain, quantum_safe] = self.of(&note.checkpoint().origin)?;
+        plain.verify(&note)?;
+        let at = quantum_safe.verify(&note)?;
+        Ok((note.checkpoint().clone(), at.unwrap_or(Timestamp::from_millis(0))))
     }
 }
 

@@ -11,16 +11,22 @@
 mod detail;
 mod entry;
 mod export;
+mod form;
 mod key;
+mod note;
 mod tree;
 mod verify;
+mod witness;
 
 pub use detail::{Detail, DetailError};
 pub use entry::{ENTRY_MAX, Entry, EntryError, Outcome, digest};
-pub use export::{FORMAT, Line};
-pub use key::{Checkpoint, CheckpointError, PublicKeys, SEED_LENGTH, SigningKeys, origin};
+pub use export::{FORMAT, Line, RootProof};
+pub use form::{Form, OCSF_VERSION, Told, octet_counted, webhook_id, webhook_signature};
+pub use key::{PublicKeys, SEED_LENGTH, SigningKeys, origin, pruned_origin, root_origin};
+pub use note::{Checkpoint, CheckpointError, SignedNote, VerifierKey};
 pub use tree::{
     Hash, Inclusion, Missing, Places, Tree, added, edge, first_place, hash_of, is_included, is_prefix, prove_inclusion,
     prove_prefix, root,
 };
-pub use verify::{Finding, Trust, Verdict, Verifier};
+pub use verify::{Finding, Rooted, Trust, Verdict, Verifier, Witnessed};
+pub use witness::{Seen, Submission, WitnessRefusal};

@@ -86,21 +86,41 @@ impl HashReader for Reader<'_> {
     }
 }
 
-/// A log's tree in memory.
+/// A log's tree in memory: all of it, or what follows on its edge at some size.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
     size: u64,
+    /// The edge that it begins with, and the first place after it.
+    base: BTreeMap<u64, Hash>,
+    first: u64,
     hashes: Vec<Hash>,
 }
 
 impl Places for Tree {
     fn hashes(&self, places: &[u64]) -> Option<Vec<Hash>> {
-        let at = |place: &u64| usize::try_from(*place).ok().and_then(|place| self.hashes.get(place)).copied();
+        let at = |place: &u64| match place.checked_sub(self.first) {
+            Some(beyond) => usize::try_from(beyond).ok().and_then(|beyond| self.hashes.get(beyond)).copied(),
+            None => self.base.get(place).copied(),
+        };
         places.iter().map(at).collect()
     }
 }
 
 impl Tree {
+    /// A tree of which only the edge at `size` is known: enough to go on with it, and for all proofs about what follows.
+    ///
+    /// # Errors
+    /// [`Missing`] when these are not as many hashes as the edge has.
+    pub fn from_edge(size: u64, hashes: &[Hash]) -> Result<Self, Missing> {
+        let places = edge(size);
+        if places.len() != hashes.len() {
+            let expected = places.len();
+            return Err(Missing::new(format_args!("the edge at {size} has {expected} hashes, not {}", hashes.len())));
+        }
+        let base = places.into_iter().zip(hashes.iter().copied()).collect();
+        Ok(Self { size, base, first: first_place(size), hashes: Vec::new() })
+    }
+
     /// Adds an entry by the hash of its bytes.
     ///
     /// # Errors

@@ -1,12 +1,17 @@
 //! The use cases of the audit logs: sealing what was written down, searching it, and handing it out so that others can
 //! verify it without trust in who keeps it.
 
+pub mod delivery;
+pub mod pruning;
+mod roots;
+pub mod witness;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tenantry_audit::{
     Checkpoint, CheckpointError, Detail, Entry, EntryError, FORMAT, Hash, Inclusion, Line, Missing, PublicKeys,
-    SigningKeys, added, edge, first_place, hash_of, origin, prove_inclusion, root,
+    SigningKeys, added, edge, first_place, hash_of, origin, prove_inclusion, prove_prefix, root,
 };
 use tenantry_domain::time::Timestamp;
 use thiserror::Error;
@@ -19,6 +24,11 @@ use crate::scope::Scope;
 const ENTRIES_MAX: u32 = 4_096;
 /// Logs that are sealed in one round.
 const LOGS_MAX: u32 = 1_024;
+
+/// Logs that are tried before it is said that they are signed with another key.
+const KEYS_TRIED_MAX: usize = 16;
+/// Beyond the last leaf that the root log can have.
+const LEAF_LAST: u64 = i64::MAX as u64;
 
 /// Why a log was not sealed, read or handed out.
 #[derive(Debug, Error)]
@@ -57,6 +67,27 @@ pub enum AuditError {
         /// What is wrong.
         source: EntryError,
     },
+    /// What a search found is not what was signed.
+    #[error(
+        "entry {seq} of the log of {log} is found as something that was not signed: it, or the index that is searched, was \
+         altered; `tenantry audit verify` says what"
+    )]
+    Index {
+        /// Whose.
+        log: String,
+        /// Which.
+        seq: u64,
+    },
+    /// The last checkpoint of a log is none.
+    #[error(
+        "the last checkpoint of {log} in this store was altered: {source}; `tenantry audit verify` says what else was"
+    )]
+    Garbled {
+        /// Whose log.
+        log: String,
+        /// What is wrong.
+        source: CheckpointError,
+    },
     /// A checkpoint could not be signed.
     #[error(transparent)]
     Signing(#[from] CheckpointError),
@@ -93,7 +124,11 @@ impl AuditError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
-            Self::Broken { .. } | Self::RolledBack { .. } | Self::Unreadable { .. } => "T901",
+            Self::Broken { .. }
+            | Self::RolledBack { .. }
+            | Self::Unreadable { .. }
+            | Self::Index { .. }
+            | Self::Garbled { .. } => "T901",
             Self::Signing(_) | Self::OtherKey { .. } => "T902",
             Self::NoLog { .. } | Self::NoEntry { .. } => "T903",
         }
@@ -113,6 +148,8 @@ pub struct Audit {
     deployment: String,
     /// What was sealed last, by this program: what the store says of it later is not taken on trust.
     known: Arc<Mutex<BTreeMap<LogOf, (u64, Hash)>>>,
+    /// The same of the root log.
+    known_root: Arc<Mutex<Option<(u64, Hash)>>>,
 }
 
 impl std::fmt::Debug for Audit {
@@ -125,7 +162,7 @@ impl Audit {
     /// Over a store. Logs are named after the deployment.
     #[must_use]
     pub fn new(store: Arc<dyn AuditStore>, deployment: impl Into<String>) -> Self {
-        Self { store, deployment: deployment.into(), known: Arc::default() }
+        Self { store, deployment: deployment.into(), known: Arc::default(), known_root: Arc::default() }
     }
 
     /// Makes sure that what was sealed so far was signed with these keys: another server of the same store may have others,
@@ -134,23 +171,37 @@ impl Audit {
     /// # Errors
     /// [`AuditError::OtherKey`], and what the store says.
     pub async fn check_keys(&self, keys: &PublicKeys) -> Result<(), AuditError> {
-        let sealed = self.store.logs(&Scope::platform()).await?.into_iter().find(|head| head.sealed > 0);
-        let Some(head) = sealed else { return Ok(()) };
-        match self.store.checkpoints(&head.log).await?.pop() {
-            Some(signed) if keys.verify(&signed).is_err() => {
-                let origin = signed.lines().next().unwrap_or_default().to_owned();
-                Err(AuditError::OtherKey { origin })
-            }
-            Some(_) | None => Ok(()),
+        let mut failed = None;
+        let sealed = self.store.logs(&Scope::platform()).await?.into_iter().filter(|head| head.sealed > 0);
+        for head in sealed.take(KEYS_TRIED_MAX) {
+            let Some(signed) = self.store.checkpoints(&head.log).await?.pop() else { continue };
+            let source = match keys.verify(&signed) {
+                Ok(_) => return Ok(()),
+                Err(source) => source,
+            };
+            // Signed with another key, or altered: it names the deployment whose key it was. Another log may show that the
+            // key is the right one: then it is this log's trouble, and said when it is sealed.
+            let origin = signed.lines().next().unwrap_or_default().to_owned();
+            let other = matches!(source, CheckpointError::Signature { .. }) && origin != self.origin(&head.log);
+            let garbled = AuditError::Garbled { log: named(&head.log), source };
+            failed = failed.or(Some(if other { AuditError::OtherKey { origin } } else { garbled }));
         }
+        failed.map_or(Ok(()), Err)
     }
 
-    /// Seals what was written down since the last time: hashes it into the trees and signs their roots. Says how many
-    /// entries that were.
+    /// Seals what was written down since the last time: hashes it into the trees and signs their roots, and those into
+    /// the root log. Says how many entries that were.
     ///
     /// # Errors
     /// The first [`AuditError`] of a log; all others are sealed all the same.
     pub async fn seal(&self, keys: &SigningKeys, now: Timestamp) -> Result<u64, AuditError> {
+        let sealed = self.seal_logs(keys, now).await;
+        let rooted = self.root(keys, now).await;
+        let sealed = sealed?;
+        rooted.map(|()| sealed)
+    }
+
+    async fn seal_logs(&self, keys: &SigningKeys, now: Timestamp) -> Result<u64, AuditError> {
         let (mut sealed, mut failed) = (0, None);
         loop {
             let waiting = self.store.unsealed(LOGS_MAX).await?;
@@ -189,11 +240,17 @@ impl Audit {
                 checkpoint.origin == self.origin(&head.log) && checkpoint.size == head.sealed && checkpoint.root == root
             }
         };
+        // What the root log has of it is not less, either: a log that was put back with its checkpoints is known by that.
+        let leaf = self.store.root_leaf(&head.log, LEAF_LAST).await?;
+        let leaf = leaf.map(|leaf| Checkpoint::parse(leaf.leaf.as_bytes())).transpose()?;
+        let less = leaf.filter(|leaf| leaf.size > head.sealed || (leaf.size == head.sealed && leaf.root != root));
+        let fits = fits && less.is_none();
         // Another server may have sealed it since the head was read.
         if fits || self.head(&Scope::platform(), &head.log).await?.sealed != head.sealed {
             return Ok(fits);
         }
-        Err(other(last.map_or(0, |(checkpoint, _)| checkpoint.size)))
+        let signed = last.map_or(0, |(checkpoint, _)| checkpoint.size);
+        Err(other(less.map_or(0, |leaf| leaf.size).max(signed)))
     }
 
     async fn seal_one(&self, head: &LogHead, keys: &SigningKeys, now: Timestamp) -> Result<u64, AuditError> {
@@ -256,7 +313,36 @@ impl Audit {
     ) -> Result<Vec<Entry>, AuditError> {
         self.head(scope, log).await?;
         let found = self.store.search(log, filter, count).await?;
-        found.iter().map(|logged| read(log, logged)).collect()
+        let places: Vec<u64> = found.iter().map(|logged| first_place(logged.seq)).collect();
+        let hashes: BTreeMap<u64, Hash> = self.store.hashes(log, &places).await?.into_iter().collect();
+        // What is searched is an index that nobody signed: what it leads to is held against the entry and its hash.
+        let checked = |logged: &Logged| {
+            let entry = read(log, logged)?;
+            let hash = hashes.get(&first_place(logged.seq));
+            let as_hashed = hash.is_none_or(|hash| *hash == hash_of(&logged.entry));
+            let other = || AuditError::Index { log: named(log), seq: logged.seq };
+            (as_hashed && logged.is_indexed_as(&entry)).then_some(entry).ok_or_else(other)
+        };
+        found.iter().map(checked).collect()
+    }
+
+    /// Entries that the store's index has under another actor, action or time than was signed, so that searches go
+    /// wrong.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub async fn misindexed(&self, scope: &Scope, log: &LogOf) -> Result<Vec<u64>, AuditError> {
+        let head = self.head(scope, log).await?;
+        let (mut next, mut wrong) = (0, Vec::new());
+        while next < head.entries {
+            let entries = self.store.entries(log, next, ENTRIES_MAX).await?;
+            let Some(last) = entries.last() else { break };
+            next = last.seq + 1;
+            let other =
+                |logged: &&Logged| Entry::from_bytes(&logged.entry).is_ok_and(|entry| !logged.is_indexed_as(&entry));
+            wrong.extend(entries.iter().filter(other).map(|logged| logged.seq));
+        }
+        Ok(wrong)
     }
 
     /// That an entry is in the log as it was last signed: its bytes, the proof, and the signed checkpoint.
@@ -283,13 +369,38 @@ impl Audit {
         Ok((logged.entry, proof, checkpoint))
     }
 
+    async fn prove_prefix(&self, log: &LogOf, from: u64, to: u64) -> Result<Vec<Hash>, AuditError> {
+        let places = asked_places(|asked| prove_prefix(from, to, asked).is_ok());
+        let tree: BTreeMap<u64, Hash> = self.store.hashes(log, &places).await?.into_iter().collect();
+        prove_prefix(from, to, &tree).map_err(|source| AuditError::Broken { log: named(log), source })
+    }
+
+    /// That the log, as it was last signed, goes on from its first `from` entries: the proof, and the signed checkpoint.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub async fn prove_consistent(
+        &self,
+        scope: &Scope,
+        log: &LogOf,
+        from: u64,
+    ) -> Result<(Vec<Hash>, String), AuditError> {
+        self.head(scope, log).await?;
+        let (sealed, checkpoint) = self.sealed(log).await?;
+        let missing = || AuditError::NoEntry { log: named(log), seq: from.saturating_sub(1), sealed };
+        let checkpoint = checkpoint.filter(|_| (1..=sealed).contains(&from)).ok_or_else(missing)?;
+        let proof = if from == sealed { Vec::new() } else { self.prove_prefix(log, from, sealed).await? };
+        Ok((proof, checkpoint))
+    }
+
     /// How many entries the last checkpoint speaks for, and that checkpoint.
     async fn sealed(&self, log: &LogOf) -> Result<(u64, Option<String>), AuditError> {
         let last = self.store.checkpoints(log).await?.pop();
         Ok((last.as_deref().map_or(0, signed_for), last))
     }
 
-    /// Hands out the log as the lines of an export, from its first entry to its last sealed one.
+    /// Hands out the log as the lines of an export, from its first entry to its last sealed one, with proofs that it goes
+    /// on from `earlier` sizes.
     ///
     /// # Errors
     /// [`AuditError`], or what `write` says.
@@ -297,6 +408,7 @@ impl Audit {
         &self,
         (scope, log): (&Scope, &LogOf),
         keys: &PublicKeys,
+        earlier: &[u64],
         mut write: impl FnMut(Line) -> Result<(), E>,
     ) -> Result<(), E> {
         let head = self.head(scope, log).await?;
@@ -305,7 +417,10 @@ impl Audit {
         // Where none speaks for them, what the store takes for sealed is shown all the same, to be found unsigned.
         let sealed = checkpoints.last().map_or(head.sealed, |last| signed_for(last).max(head.sealed.min(head.entries)));
         write(Line::Log { format: FORMAT, origin: self.origin(log), keys: keys.to_text() })?;
-        let mut next = 0;
+        let mut next = head.pruned;
+        if head.pruned > 0 {
+            write(self.what_was_pruned(log, head.pruned).await?)?;
+        }
         while next < sealed {
             let entries = self.store.entries(log, next, ENTRIES_MAX).await.map_err(AuditError::from)?;
             let places: Vec<u64> = entries.iter().map(|logged| first_place(logged.seq)).collect();
@@ -325,8 +440,16 @@ impl Audit {
                 })?;
             }
         }
-        for checkpoint in checkpoints {
+        // What speaks for pruned entries alone cannot be held against anything here.
+        for checkpoint in checkpoints.into_iter().filter(|checkpoint| signed_for(checkpoint) >= head.pruned) {
             write(Line::Checkpoint(checkpoint))?;
+        }
+        for from in earlier.iter().copied().filter(|from| (1..sealed).contains(from)) {
+            let path = self.prove_prefix(log, from, sealed).await?.iter().map(ToString::to_string).collect();
+            write(Line::Consistent { from, to: sealed, path })?;
+        }
+        for proof in self.prove_rooted(scope, log).await? {
+            write(Line::Root(proof))?;
         }
         Ok(())
     }

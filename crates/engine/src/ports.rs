@@ -5,7 +5,9 @@ pub mod cluster;
 pub mod events;
 pub mod identity;
 pub mod metrics;
+pub mod receiver;
 pub mod store;
+pub mod witness;
 
 use tenantry_domain::time::Timestamp;
 

@@ -1,5 +1,9 @@
 //! Logs of what was done, written in the transactions of what they tell of.
 
+mod cursors;
+mod pruning;
+mod roots;
+
 use std::collections::BTreeMap;
 
 use tenantry_audit::{Detail, Entry, Hash};
@@ -123,7 +127,7 @@ fn entry(deed: &Deed, seq: u64, detail: Option<String>) -> Entry {
 }
 
 pub(crate) fn heads(scope: &Scope) -> Statement<'_> {
-    let every = "SELECT tenant, entries, sealed FROM audit_logs";
+    let every = "SELECT tenant, entries, sealed, pruned, held FROM audit_logs";
     match scope.only() {
         None => Statement::new(format!("{every} ORDER BY tenant"), Vec::new()),
         Some(tenant) => Statement::new(format!("{every} WHERE tenant = $1"), vec![Value::Text(tenant.as_str())]),
@@ -131,23 +135,27 @@ pub(crate) fn heads(scope: &Scope) -> Statement<'_> {
 }
 
 pub(crate) fn unsealed(count: u32) -> Statement<'static> {
-    let sql = "SELECT tenant, entries, sealed FROM audit_logs WHERE sealed < entries ORDER BY tenant LIMIT $1";
+    let sql =
+        "SELECT tenant, entries, sealed, pruned, held FROM audit_logs WHERE sealed < entries ORDER BY tenant LIMIT $1";
     Statement::new(sql, vec![Value::Int(count.into())])
 }
 
 pub(crate) fn read_heads(rows: Vec<Row>) -> Result<Vec<LogHead>, Failure> {
-    let head = |mut row: Row| Ok(LogHead { log: log(&mut row)?, entries: row.count()?, sealed: row.count()? });
+    let head = |mut row: Row| {
+        let (log, entries, sealed) = (log(&mut row)?, row.count()?, row.count()?);
+        Ok(LogHead { log, entries, sealed, pruned: row.count()?, held: row.maybe_text()? })
+    };
     rows.into_iter().map(head).collect()
 }
 
 pub(crate) fn entries(log: &LogOf, from: u64, count: u32) -> Result<Statement<'_>, Failure> {
-    let sql = "SELECT sealed_with, seq, entry, tenant, detail, sealed FROM audit_entries WHERE tenant = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
+    let sql = "SELECT sealed_with, seq, entry, tenant, at, actor, action, detail, sealed FROM audit_entries WHERE tenant = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
     Ok(Statement::new(sql, vec![Value::Text(name(log)), Value::Int(signed(from)?), Value::Int(count.into())]))
 }
 
 pub(crate) fn matching<'a>(log: &'a LogOf, filter: &'a LogFilter, count: u32) -> Result<Statement<'a>, Failure> {
     let mut sql =
-        "SELECT sealed_with, seq, entry, tenant, detail, sealed FROM audit_entries WHERE tenant = $1".to_owned();
+        "SELECT sealed_with, seq, entry, tenant, at, actor, action, detail, sealed FROM audit_entries WHERE tenant = $1".to_owned();
     let mut values = vec![Value::Text(name(log))];
     let mut also = |condition: &str, value: Value<'a>| {
         values.push(value);
@@ -175,11 +183,12 @@ pub(crate) fn read_entries(rows: Vec<Row>, opener: &Opener) -> Result<Vec<Logged
     let one = |mut row: Row| {
         let with = row.maybe_int()?;
         let (seq, entry, log) = (row.count()?, row.bytes()?, row.text()?);
+        let (at, actor, action) = (Timestamp::from_millis(row.int()?), row.text()?, row.text()?);
         // A place that no entry can have is somebody's doing, and is shown with the rest.
         let place = i64::try_from(seq).unwrap_or(i64::MAX);
         let detail = opener.text(with, &mut row, &bound(&log, place)).unwrap_or_default();
         let detail = detail.and_then(|detail| serde_json::from_str(&detail).ok());
-        Ok(Logged { seq, entry, detail })
+        Ok(Logged { seq, entry, detail, at, actor, action })
     };
     rows.into_iter().map(one).collect()
 }

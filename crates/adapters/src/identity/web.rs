@@ -1,18 +1,14 @@
 //! Asking a provider over HTTP, within limits.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 use tenantry_engine::ports::identity::Unanswered;
 
 use super::BYTES_MAX;
+use crate::tls;
 
 /// How long one answer may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,27 +35,9 @@ impl Web {
     /// As [`new`](Self::new).
     pub fn within(ca: Option<&Path>, patience: Duration, bytes_max: usize) -> Result<Self, Unanswered> {
         let said = |message: String| Unanswered { message };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| said(error.to_string()))?;
-        let tls = match ca {
-            None => builder.with_platform_verifier().map_err(|error| said(error.to_string()))?,
-            Some(path) => {
-                let unusable = |error: String| said(format!("{} cannot be used: {error}", path.display()));
-                let read: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-                let mut roots = RootCertStore::empty();
-                for certificate in read.map_err(|error| unusable(error.to_string()))? {
-                    roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-                }
-                if roots.is_empty() {
-                    return Err(unusable("it holds no certificate".to_owned()));
-                }
-                builder.with_root_certificates(roots)
-            }
-        };
+        let tls = tls::client(ca).map_err(said)?;
         let client = Client::builder()
-            .tls_backend_preconfigured(tls.with_no_client_auth())
+            .tls_backend_preconfigured(tls)
             .redirect(Policy::none())
             .timeout(patience)
             .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
@@ -136,7 +114,7 @@ impl Web {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

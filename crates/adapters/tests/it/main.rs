@@ -11,4 +11,5 @@
 
 mod faults;
 mod prometheus;
+mod receivers;
 mod server;

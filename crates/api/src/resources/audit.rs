@@ -13,9 +13,11 @@ use crate::asked::Asked;
 use crate::operation::{Door, Operation};
 use crate::page;
 use crate::problem::{MALFORMED, Problem};
-use crate::wire::audit::{AuditEntry, AuditPage, AuditProof};
+use crate::wire::audit::{AuditConsistency, AuditEntry, AuditPage, AuditProof, AuditRootProofs};
 
 const TAG: &str = "audit";
+/// A checkpoint in examples.
+const SIGNED: &str = "tenantry/0f0f/audit/tenant/acme\n42\nAAAA\n";
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +36,14 @@ struct Which {
     since: Option<String>,
 }
 
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct From {
+    /// How many entries the earlier checkpoint has.
+    #[param(minimum = 1)]
+    from: i64,
+}
+
 fn example() -> Value {
     json!({
         "entry": 41, "at": "2026-03-01T09:30:00Z", "actor": "token:k3v9q0z7m2ab", "from": null,
@@ -45,7 +55,7 @@ fn example() -> Value {
 fn proof() -> Value {
     json!({
         "leaf": "{\"action\":\"config.revise\"}", "entry": 41, "size": 42, "path": ["00ff"],
-        "checkpoint": "tenantry/0f0f/audit/tenant/acme\n42\nAAAA\n"
+        "checkpoint": SIGNED
     })
 }
 
@@ -68,7 +78,40 @@ pub(crate) fn operations() -> Vec<Operation> {
             .gives::<AuditProof>(StatusCode::OK, "The proof.", proof())
             .refuses(&[404])
     };
+    let consistency = |path, id, door, summary| {
+        let says = "A consistency proof (RFC 6962) for who kept an earlier checkpoint, also of entries that were pruned since.";
+        let example = json!({ "from": 12, "path": ["00ff"], "checkpoint": SIGNED });
+        Operation::new(Method::GET, path, id, door, |asked| Box::pin(consistent(asked)))
+            .says(TAG, summary, says)
+            .query::<From>()
+            .gives::<AuditConsistency>(StatusCode::OK, "The proof.", example)
+            .refuses(&[404])
+    };
+    let root = |path, id, door, summary| {
+        let says = "Inclusion proofs of the log's checkpoint in the root log, which speaks for all logs of the deployment. Of \
+                    other tenants they show hashes alone.";
+        let checkpoint = "tenantry/0f0f/audit/root\n7\nAAAA\n";
+        let one = json!({ "size": 42, "leaf": 6, "path": ["00ff"], "checkpoint": checkpoint });
+        Operation::new(Method::GET, path, id, door, |asked| Box::pin(rooted(asked)))
+            .says(TAG, summary, says)
+            .gives::<AuditRootProofs>(StatusCode::OK, "The proofs.", json!({ "proofs": [one] }))
+            .refuses(&[404])
+    };
     vec![
+        consistency(
+            "/v1/tenants/{tenant}/audit/consistency",
+            "proveAuditConsistency",
+            own(),
+            "That a tenant's log goes on from an earlier checkpoint",
+        ),
+        consistency(
+            "/v1/audit/consistency",
+            "provePlatformAuditConsistency",
+            shared(),
+            "That the platform's log goes on from an earlier checkpoint",
+        ),
+        root("/v1/tenants/{tenant}/audit/root", "proveAuditRoot", own(), "That a tenant's log is in the root log"),
+        root("/v1/audit/root", "provePlatformAuditRoot", shared(), "That the platform's log is in the root log"),
         list("/v1/tenants/{tenant}/audit", "listAudit", own(), "What was done to a tenant"),
         prove("/v1/tenants/{tenant}/audit/{entry}/proof", "proveAudit", own(), "That an entry is in a tenant's log"),
         list("/v1/audit", "listPlatformAudit", shared(), "What was done to what all tenants share"),
@@ -97,4 +140,17 @@ async fn prove(asked: &Asked) -> Result<Answer, Problem> {
     let (log, seq) = (log(asked)?, asked.number("entry")?);
     let (leaf, proof, checkpoint) = asked.api.audit.prove(asked.scope()?, &log, seq).await?;
     Answer::ok(&AuditProof::new(&leaf, &proof, checkpoint))
+}
+
+async fn consistent(asked: &Asked) -> Result<Answer, Problem> {
+    let (log, From { from }) = (log(asked)?, asked.query()?);
+    let from = u64::try_from(from).map_err(|_| Problem::not_found())?;
+    let (proof, checkpoint) = asked.api.audit.prove_consistent(asked.scope()?, &log, from).await?;
+    let path = proof.iter().map(ToString::to_string).collect();
+    Answer::ok(&AuditConsistency { from, path, checkpoint })
+}
+
+async fn rooted(asked: &Asked) -> Result<Answer, Problem> {
+    let proofs = asked.api.audit.prove_rooted(asked.scope()?, &log(asked)?).await?;
+    Answer::ok(&AuditRootProofs { proofs: proofs.into_iter().map(Into::into).collect() })
 }

@@ -1,7 +1,7 @@
 //! Entries of audit logs, and proofs that they are there.
 
 use serde::Serialize;
-use tenantry_audit::{Entry, Inclusion, Outcome};
+use tenantry_audit::{Entry, Inclusion, Outcome, RootProof};
 use utoipa::ToSchema;
 
 use super::{instant, page};
@@ -79,6 +79,43 @@ pub(crate) struct AuditProof {
     pub(crate) path: Vec<String>,
     /// The signed checkpoint with the root (C2SP tlog-checkpoint).
     pub(crate) checkpoint: String,
+}
+
+/// That a log, as it was last signed, goes on from its first entries.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct AuditConsistency {
+    /// How many entries.
+    pub(crate) from: u64,
+    /// The hashes of the proof (RFC 6962), in hexadecimal.
+    pub(crate) path: Vec<String>,
+    /// The signed checkpoint that it is proved for.
+    pub(crate) checkpoint: String,
+}
+
+/// That a log, as it had so many entries, is in the root log of the deployment.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct AuditRootProof {
+    /// How many entries.
+    pub(crate) size: u64,
+    /// The leaf of the root log that is the log's checkpoint of so many.
+    pub(crate) leaf: u64,
+    /// The hashes beside the leaf's way to the root, from the leaf up, in hexadecimal.
+    pub(crate) path: Vec<String>,
+    /// The signed checkpoint of the root log, with the cosignatures of its witnesses.
+    pub(crate) checkpoint: String,
+}
+
+/// Proofs against the last checkpoint of the root log, and against those that witnesses cosigned last.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct AuditRootProofs {
+    /// The proofs; none before the log was signed for the first time.
+    pub(crate) proofs: Vec<AuditRootProof>,
+}
+
+impl From<RootProof> for AuditRootProof {
+    fn from(RootProof { size, leaf, path, checkpoint }: RootProof) -> Self {
+        Self { size, leaf, path, checkpoint }
+    }
 }
 
 impl AuditProof {

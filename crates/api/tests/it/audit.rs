@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use tenantry_audit::{Hash, Inclusion, SEED_LENGTH, SigningKeys, hash_of, is_included};
+use tenantry_audit::{Checkpoint, Hash, Inclusion, SEED_LENGTH, SigningKeys, hash_of, is_included, is_prefix};
 use tenantry_engine::access::Role;
 
 use crate::server::Server;
@@ -48,4 +48,60 @@ async fn what_was_done_is_told_and_proved_to_who_may_know() {
     let (own, other, none) = (entry("tenant/acme"), entry("tenant/globex"), entry("tenant/nobody"));
     let outcome = json!("refused");
     assert_eq!(refused, [(&own, &outcome), (&none, &outcome), (&other, &outcome)]);
+}
+
+#[tokio::test]
+async fn a_log_is_proved_to_go_on_and_to_be_in_the_root_log() {
+    let server = Server::start().await;
+    server.declare(&["tenant_config: { tenant: acme }\n", "tenant_config: { tenant: globex }\n"]).await;
+    server.seal().await;
+    let admin = server.token(Role::TenantAdmin, "acme").await;
+    let before = server.get("/v1/tenants/acme/audit/0/proof", &admin).await.json();
+    server.seal().await;
+    let keys = SigningKeys::from_seed(&[7; SEED_LENGTH]).unwrap().public();
+    let (earlier, _) = keys.verify(before["checkpoint"].as_str().unwrap()).unwrap();
+    let hashes = |path: &serde_json::Value| -> Vec<Hash> {
+        path.as_array().unwrap().iter().map(|hash| Hash::from_hex(hash.as_str().unwrap()).unwrap()).collect()
+    };
+    let path = format!("/v1/tenants/acme/audit/consistency?from={}", earlier.size);
+    let proof = server.get(&path, &admin).await.json();
+    let (now, _) = keys.verify(proof["checkpoint"].as_str().unwrap()).unwrap();
+    assert!(now.size > earlier.size);
+    assert!(is_prefix(&hashes(&proof["path"]), (earlier.size, earlier.root), (now.size, now.root)));
+    for beyond in ["0", "99", "-1"] {
+        let path = format!("/v1/tenants/acme/audit/consistency?from={beyond}");
+        assert_eq!(server.get(&path, &admin).await.status.as_u16(), 404, "{beyond}");
+    }
+
+    let answer = server.get("/v1/tenants/acme/audit/root", &admin).await.json();
+    let proof = &answer["proofs"][0];
+    let (root, _) = keys.verify(proof["checkpoint"].as_str().unwrap()).unwrap();
+    assert!(root.origin.ends_with("/audit/root"), "{}", root.origin);
+    let leaf = Checkpoint { origin: now.origin.clone(), size: proof["size"].as_u64().unwrap(), root: now.root };
+    let (seq, path) = (proof["leaf"].as_u64().unwrap(), hashes(&proof["path"]));
+    assert!(is_included(&Inclusion { seq, size: root.size, path }, hash_of(leaf.text().as_bytes()), root.root));
+    assert!(!answer.to_string().contains("globex"));
+    let foreign = server.get("/v1/tenants/globex/audit/root", &admin).await;
+    assert_eq!(foreign.status.as_u16(), 404);
+    assert_eq!(server.get("/v1/audit/root", &admin).await.status.as_u16(), 403);
+}
+
+#[tokio::test]
+async fn an_operators_look_at_a_tenant_is_in_that_tenants_log() {
+    let server = Server::start().await;
+    server.declare(&["tenant_config: { tenant: acme }\n"]).await;
+    let own = server.token(Role::TenantAdmin, "acme").await;
+    let admin = server.admin().await;
+    for _ in 0..5 {
+        assert_eq!(server.get("/v1/tenants/acme/config", &admin).await.status.as_u16(), 200);
+        assert_eq!(server.get("/v1/tenants/acme/config", &own).await.status.as_u16(), 200);
+    }
+    assert_eq!(server.get("/v1/tenants/nobody/config", &admin).await.status.as_u16(), 404);
+    let reads = server.get("/v1/tenants/acme/audit?action=tenant.read", &own).await.json();
+    let [read] = &reads["items"].as_array().unwrap()[..] else { panic!("{reads}") };
+    assert_eq!((&read["resource"], &read["outcome"]), (&json!("tenant/acme"), &json!("done")));
+    assert!(read["from"].is_string() && read["actor"].as_str().unwrap().starts_with("token:"), "{read}");
+    // Of a tenant that is not there no log is begun.
+    let nobody = server.get("/v1/tenants/nobody/audit", &admin).await;
+    assert_eq!(nobody.status.as_u16(), 404);
 }

@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 73] = [
+const PAGES: [(&str, &str); 76] = [
     ("T1001", include_str!("../../../../docs/errors/T1001.md")),
     ("T1002", include_str!("../../../../docs/errors/T1002.md")),
     ("T1003", include_str!("../../../../docs/errors/T1003.md")),
@@ -24,6 +24,9 @@ const PAGES: [(&str, &str); 73] = [
     ("T104", include_str!("../../../../docs/errors/T104.md")),
     ("T105", include_str!("../../../../docs/errors/T105.md")),
     ("T106", include_str!("../../../../docs/errors/T106.md")),
+    ("T1201", include_str!("../../../../docs/errors/T1201.md")),
+    ("T1202", include_str!("../../../../docs/errors/T1202.md")),
+    ("T1203", include_str!("../../../../docs/errors/T1203.md")),
     ("T201", include_str!("../../../../docs/errors/T201.md")),
     ("T202", include_str!("../../../../docs/errors/T202.md")),
     ("T203", include_str!("../../../../docs/errors/T203.md")),

@@ -5,10 +5,12 @@ mod connect;
 mod folder;
 mod identities;
 mod noticed;
+mod receivers;
 mod sealing;
 mod servers;
 mod settings;
 mod sources;
+mod witnessing;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,16 +50,16 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     log(&settings)?;
     let mut ends = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let store = place::open(settings.store.as_deref(), &common.keys).await?;
-    let sealing = sealing::begin(&settings, &store).await?;
-    let tenants = Tenants::new(store.clone());
     let noticed = Noticed::default();
+    let sealing = sealing::begin(&settings, &store, &noticed).await?;
+    let tenants = Tenants::new(store.clone());
     let watching = match &settings.config {
         Some(folder) => Some(folder::watch(folder.clone(), tenants.clone(), noticed.clone()).await?),
         None => None,
     };
     let metrics = sources::sources(&settings)?;
     // Before Kubernetes is reached, so that the API can tell that it is not.
-    let api = api::serve(&settings, &store).await?;
+    let api = api::serve(&settings, &store, &sealing.lags).await?;
     let Some(connection) = connect::connect(&settings, &store, &mut ends, &noticed).await? else {
         api::end(api).await;
         sealing::end(sealing).await;

@@ -34,7 +34,7 @@ fn what_was_done_is_listed_handed_out_and_verified() {
     let altered = tenantry.says("audit verify --file acme.jsonl --key audit.pub");
     assert!(altered.contains("entry 0 was altered") && exit(&altered) == "exit 3", "{altered}");
     // An end that was cut off is known to who kept a checkpoint.
-    let checkpoint = export.lines().last().unwrap();
+    let checkpoint = export.lines().rfind(|line| line.starts_with("{\"checkpoint\"")).unwrap();
     let checkpoint: serde_json::Value = serde_json::from_str(checkpoint).unwrap();
     tenantry.write("kept.txt", checkpoint["checkpoint"].as_str().unwrap());
     tenantry.write("acme.jsonl", export.lines().next().unwrap());
@@ -82,5 +82,84 @@ fn what_is_wrong_is_told_apart_from_what_is_altered() {
     for line in ["audit verify --file nothing.jsonl", "audit verify --key nothing.pub"] {
         let answer = tenantry.says(line);
         assert!(answer.contains("could not read nothing") && exit(&answer) == "exit 1", "{answer}");
+    }
+}
+
+#[test]
+fn a_log_is_pruned_with_proof_and_not_while_it_is_held() {
+    let tenantry = declared();
+    tenantry.says("audit seal");
+    tenantry.write("audit.pub", &String::from_utf8(tenantry.run("audit key").stdout).unwrap());
+    let held = tenantry.says("audit hold acme --reason case");
+    assert!(held.contains("is held") && exit(&held) == "exit 0", "{held}");
+    let missing = tenantry.says("audit hold nobody --reason case --dry-run");
+    assert!(missing.contains("T903") && exit(&missing) == "exit 1", "{missing}");
+    let prune = "audit prune acme --older-than 0s --reason old";
+    assert!(tenantry.says(prune).contains("nothing; it is held: case"));
+    assert!(tenantry.says("audit list").contains("held: case"));
+    assert_eq!(exit(&tenantry.says("audit release acme --reason closed")), "exit 0");
+    tenantry.says("audit seal");
+    let export = String::from_utf8(tenantry.run("audit export acme").stdout).unwrap();
+    let kept = export.lines().find(|line| line.starts_with("{\"checkpoint\"")).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(kept).unwrap();
+    tenantry.write("kept.txt", kept["checkpoint"].as_str().unwrap());
+    let dry = tenantry.says(&format!("{prune} --dry-run"));
+    assert!(dry.contains("entries 0 to 2 would be pruned"), "{dry}");
+    let pruned = tenantry.says(prune);
+    assert!(pruned.contains("entries 0 to 2 were pruned, and stay provable") && exit(&pruned) == "exit 0", "{pruned}");
+    tenantry.says("audit seal");
+    tenantry.says("audit export acme --since kept.txt --out acme.jsonl");
+    let verified = tenantry.says("audit verify --file acme.jsonl --key audit.pub --checkpoint kept.txt");
+    assert!(verified.contains("entries 0 to 2 were pruned at") && exit(&verified) == "exit 0", "{verified}");
+    let whole = tenantry.says("audit verify");
+    assert!(whole.contains("/audit/root: whole") && exit(&whole) == "exit 0", "{whole}");
+}
+
+#[test]
+fn exports_have_the_forms_of_others_and_others_verify_them() {
+    let tenantry = declared();
+    tenantry.says("audit seal");
+    tenantry.write("audit.pub", &String::from_utf8(tenantry.run("audit key").stdout).unwrap());
+    let one = |line: &str| -> serde_json::Value {
+        let said = String::from_utf8(tenantry.run(line).stdout).unwrap();
+        serde_json::from_str(said.lines().next().unwrap_or_else(|| panic!("{line}"))).unwrap()
+    };
+    assert_eq!(one("audit export acme --format ocsf")["class_uid"], 3004);
+    assert_eq!(one("audit export acme --format cloudevents")["specversion"], "1.0");
+    // A page of Python, where there is Python with what it needs.
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/verify-audit");
+    let verify = |file: &str| {
+        let mut python = std::process::Command::new("python3");
+        let path = |name: &str| tenantry.folder.path().join(name);
+        let output = python.arg(&script).arg(path(file)).arg(path("audit.pub")).output().ok()?;
+        let unable = String::from_utf8_lossy(&output.stderr).contains("ModuleNotFoundError");
+        (!unable).then(|| (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    };
+    tenantry.says("audit prune acme --older-than 0s --reason old");
+    tenantry.says("audit seal");
+    for (which, name) in [("acme", "acme.jsonl"), ("--platform", "platform.jsonl"), ("--root", "root.jsonl")] {
+        tenantry.says(&format!("audit export {which} --out {name}"));
+        let Some((code, said)) = verify(name) else {
+            println!("not run: python3 with `cryptography` is not installed");
+            return;
+        };
+        assert!(code == Some(0) && said.contains("whole"), "{which}: {said}");
+        // What one finds, so does the other.
+        let export = std::fs::read_to_string(tenantry.folder.path().join(name)).unwrap();
+        let last = export.lines().count() - 1;
+        let without = |left_out: usize| {
+            let kept = export.lines().enumerate().filter(|(place, _)| *place != left_out).map(|(_, line)| line);
+            kept.collect::<Vec<_>>().join("\n")
+        };
+        let altered = [export.replacen("\"seq\":0", "\"seq\":1", 1), export.replacen("\"hash\":\"", "\"hash\":\"0", 1)];
+        for (number, text) in altered.into_iter().chain([without(1)]).enumerate() {
+            if text == export || (number == 2 && last < 2) {
+                continue;
+            }
+            tenantry.write("altered.jsonl", &text);
+            let ours = tenantry.says("audit verify --file altered.jsonl --key audit.pub");
+            let (code, said) = verify("altered.jsonl").unwrap();
+            assert!(code != Some(0) && exit(&ours) == "exit 3", "{which} {number}: {said}{ours}");
+        }
     }
 }

@@ -523,7 +523,7 @@ fn what_is_not_there_yet_is_told_with_what_to_do() {
         &tenantry,
         "status",
         &expect![[r#"
-        store        SQLite at store.db (0.1 MiB)
+        store        SQLite at store.db (0.2 MiB)
         workloads    0
         problem      server: no server runs on this store
                      start one: `tenantry up`
@@ -559,7 +559,7 @@ fn every_command_has_help_with_an_example_and_what_changes_something_can_be_trie
     }
     assert!(seen.len() > 25, "{seen:?}");
     tried.sort();
-    let changing = "config apply, config export, config import, config rollback, keys shred, pause, policy apply, policy rm, \
+    let changing = "audit hold, audit prune, audit release, config apply, config export, config import, config rollback, keys shred, pause, policy apply, policy rm, \
                     policy rollback, resume, role apply, role rm, role rollback, scale, token create, token revoke";
     assert_eq!(tried.join(",").trim_start(), changing);
 }

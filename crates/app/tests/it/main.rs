@@ -28,5 +28,7 @@ mod login;
 mod policies;
 mod proof;
 mod remote;
+mod stream;
 mod tenantry;
 mod vertical;
+mod witness;

@@ -33,7 +33,7 @@ fn a_checkpoint_is_signed_twice_and_both_are_verified() {
 fn others_that_read_signed_notes_verify_it() {
     let (keys, checkpoint) = (keys(1), checkpoint());
     let signed = keys.sign(&checkpoint, AT).unwrap();
-    let key = [&[TYPE_ED25519], &keys.public().ed25519[..]].concat();
+    let key = [&[ED25519_PLAIN], &keys.public().ed25519[..]].concat();
     let id = signed_note::key_id(&checkpoint.origin, &key);
     let text = format!("{}+{id:08x}+{}", checkpoint.origin, BASE64_STANDARD.encode(key));
     let verifier = signed_note::StandardVerifier::new(&text).unwrap();

@@ -80,3 +80,26 @@ fn what_is_not_there_is_said_and_nothing_is_made_up() {
     assert!(!is_prefix(&[], (0, hash_of(b"")), (5, tree.root_at(5).unwrap())));
     assert_eq!((first_place(0), first_place(1), first_place(2)), (0, 1, 3));
 }
+
+proptest! {
+    /// What follows on an edge has the same roots, and the same proofs, as the whole.
+    #[test]
+    fn a_tree_goes_on_from_its_edge(size in 1_u64..200, cut: prop::sample::Index, at: prop::sample::Index) {
+        let (whole, cut) = (tree(size), cut.index(usize::try_from(size).unwrap() + 1) as u64);
+        let hashes = whole.hashes(&edge(cut)).unwrap();
+        let mut rest = Tree::from_edge(cut, &hashes).unwrap();
+        (cut..size).for_each(|seq| rest.add(hash_of(&seq.to_be_bytes())).unwrap());
+        for at in cut.max(1)..=size {
+            prop_assert_eq!(rest.root_at(at).unwrap(), whole.root_at(at).unwrap());
+            if cut > 0 {
+                let proof = prove_prefix(cut, at, &rest);
+                prop_assert_eq!(proof, prove_prefix(cut, at, &whole));
+            }
+        }
+        if cut < size {
+            let seq = cut + at.index(usize::try_from(size - cut).unwrap()) as u64;
+            prop_assert_eq!(prove_inclusion(seq, size, &rest), prove_inclusion(seq, size, &whole));
+        }
+        prop_assert!(Tree::from_edge(cut + 1, &hashes).is_err() || edge(cut).len() == edge(cut + 1).len());
+    }
+}

@@ -160,3 +160,83 @@ proptest! {
         prop_assert!(!verifier.end().findings.is_empty());
     }
 }
+
+/// The same of which the first `cut` were pruned, with a proof that leads to a root log of three leaves.
+fn pruned_and_rooted(count: u64, cut: u64) -> Vec<Line> {
+    let (keys, mut lines, at) = (keys(), export(count), Timestamp::from_millis(9000));
+    let mut tree = Tree::default();
+    let hashes: Vec<Hash> = lines
+        .iter()
+        .filter_map(|line| if let Line::Entry { hash, .. } = line { Hash::from_hex(hash) } else { None })
+        .collect();
+    hashes.into_iter().for_each(|hash| tree.add(hash).unwrap());
+    let origin = origin("example.org", entry(0).tenant.as_ref());
+    let edge = crate::Places::hashes(&tree, &crate::edge(cut)).unwrap();
+    let said = Checkpoint { origin: pruned_origin(&origin), size: cut, root: tree.root_at(cut).unwrap() };
+    let statement = keys.sign(&said, at).unwrap();
+    lines.retain(|line| !matches!(line, Line::Entry { entry, .. } if entry.seq < cut));
+    lines.retain(|line| !matches!(line, Line::Checkpoint(signed) if signed.contains("\n10\n") && cut > 10));
+    lines.insert(1, Line::Pruned { size: cut, edge: edge.iter().map(ToString::to_string).collect(), statement });
+
+    let mut roots = Tree::default();
+    let own = Checkpoint { origin, size: count, root: tree.root_at(count).unwrap() };
+    for leaf in ["another", &own.text(), "a third"] {
+        roots.add(hash_of(leaf.as_bytes())).unwrap();
+    }
+    let root = Checkpoint { origin: root_origin("example.org"), size: 3, root: roots.root_at(3).unwrap() };
+    let proof = crate::prove_inclusion(1, 3, &roots).unwrap();
+    let witness = SigningKeys::from_seed(&[9; SEED_LENGTH]).unwrap();
+    let note = SignedNote::parse(&keys.sign(&root, at).unwrap()).unwrap();
+    let checkpoint = note.with(&witness.cosign("w", &root, at).unwrap()).unwrap();
+    let path = proof.path.iter().map(ToString::to_string).collect();
+    lines.push(Line::Root(RootProof { size: count, leaf: 1, path, checkpoint }));
+    lines
+}
+
+fn witnessed(lines: &[String]) -> Verdict {
+    let witness = SigningKeys::from_seed(&[9; SEED_LENGTH]).unwrap().public().of_witness("w").unwrap();
+    let mut verifier = Verifier::new(Some(keys().public())).witnessed_by(witness.to_vec());
+    lines.iter().for_each(|line| verifier.read(line));
+    verifier.end()
+}
+
+#[test]
+fn what_was_pruned_is_said_and_the_rest_leads_to_the_root_log() {
+    let text =
+        |lines: &[Line]| -> Vec<String> { lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect() };
+    let verdict = witnessed(&text(&pruned_and_rooted(25, 13)));
+    assert_eq!((verdict.findings, verdict.entries), (vec![], 25));
+    assert_eq!(verdict.pruned, Some((13, Timestamp::from_millis(9000))));
+    let at = Timestamp::from_millis(9000);
+    assert_eq!(verdict.rooted, Some(Rooted { entries: 25, leaf: 1, at }));
+    assert_eq!(verdict.witnessed, [Witnessed { witness: "w".into(), entries: 25, at }]);
+    // An ordinary checkpoint, which everybody has, is no statement of what was pruned.
+    let mut forged = pruned_and_rooted(25, 20);
+    let Some(Line::Checkpoint(signed)) =
+        export(25).into_iter().rfind(|line| matches!(line, Line::Checkpoint(signed) if signed.contains("\n20\n")))
+    else {
+        panic!("a checkpoint")
+    };
+    if let Line::Pruned { statement, .. } = &mut forged[1] {
+        *statement = signed;
+    }
+    assert!(matches!(witnessed(&text(&forged)).findings[..], [Finding::Unsigned { line: 2, .. }]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Nor of a pruned one, nor of what leads to the root log.
+    #[test]
+    fn no_letter_of_what_was_pruned_or_rooted_can_be_changed_unseen(last in any::<bool>(), place: prop::sample::Index, letter in "[ -~]") {
+        let lines: Vec<String> = pruned_and_rooted(25, 13).iter().map(|line| serde_json::to_string(line).unwrap()).collect();
+        let mut changed = lines.clone();
+        let line = if last { lines.len() - 1 } else { 1 };
+        let place = place.index(changed[line].len());
+        prop_assume!(changed[line].is_char_boundary(place) && changed[line].is_char_boundary(place + 1));
+        changed[line].replace_range(place..=place, &letter);
+        let same = |a: &str, b: &str| serde_json::from_str::<Line>(a).ok() == serde_json::from_str::<Line>(b).ok();
+        prop_assume!(!same(&changed[line], &lines[line]));
+        prop_assert!(!witnessed(&changed).findings.is_empty(), "{}", changed[line]);
+    }
+}

@@ -19,7 +19,7 @@ use crate::server;
 pub(crate) struct Fresh {
     pub(crate) store: Arc<Store>,
     pub(crate) url: String,
-    _dir: Option<TempDir>,
+    pub(crate) _dir: Option<TempDir>,
 }
 
 /// A new SQLite file.

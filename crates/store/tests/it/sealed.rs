@@ -88,7 +88,7 @@ async fn exported(store: &Arc<Store>, name: &str) -> String {
         text.push_str(&line);
         Ok::<(), AuditError>(())
     };
-    logs.export((&platform(), &Some(TenantId::new(name).unwrap())), &signing().public(), write).await.unwrap();
+    logs.export((&platform(), &Some(TenantId::new(name).unwrap())), &signing().public(), &[], write).await.unwrap();
     assert_eq!(verifier.end().findings, [], "{text}");
     text
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
-use tenantry_audit::{PublicKeys, Trust, Verdict, Verifier};
+use tenantry_audit::{Checkpoint, Line, PublicKeys, Trust, Verdict, Verifier, Witnessed};
 use tenantry_domain::id::TenantId;
 use tenantry_engine::ports::store::audit::LogOf;
 use tenantry_engine::scope::Scope;
@@ -15,6 +15,7 @@ use tenantry_engine::scope::Scope;
 use super::{Opened, open};
 use crate::audit_key::KeyFile;
 use crate::cli::Common;
+use crate::commands::witness::keys_of;
 use crate::failure::FOUND;
 use crate::output;
 
@@ -36,6 +37,9 @@ pub(crate) struct Verify {
     /// A checkpoint that was kept: what it speaks for must still be there
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Keys of witnesses that must have cosigned it: a file that `tenantry witness --print-key` wrote; may be said again
+    #[arg(long, value_name = "FILE")]
+    witness_key: Vec<PathBuf>,
     #[command(flatten)]
     own: KeyFile,
 }
@@ -54,7 +58,26 @@ struct Verified {
     sealed: u64,
     signed_at: Option<String>,
     key: &'static str,
+    /// Of these, how many were pruned, and when.
+    pruned: u64,
+    pruned_at: Option<String>,
+    /// Until which entry it is in the root log.
+    rooted: Option<u64>,
+    witnessed: Vec<Cosigned>,
     findings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Cosigned {
+    witness: String,
+    entries: u64,
+    at: String,
+}
+
+impl Cosigned {
+    fn of(Witnessed { witness, entries, at }: Witnessed) -> Self {
+        Self { witness, entries, at: at.to_string() }
+    }
 }
 
 impl Verified {
@@ -66,6 +89,10 @@ impl Verified {
             sealed: verdict.sealed.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size),
             signed_at: verdict.sealed.map(|(_, at)| at.to_string()),
             key: if verdict.trust == Trust::Given { "given" } else { "its own" },
+            pruned: verdict.pruned.map_or(0, |(size, _)| size),
+            pruned_at: verdict.pruned.map(|(_, at)| at.to_string()),
+            rooted: verdict.rooted.map(|rooted| rooted.entries),
+            witnessed: verdict.witnessed.into_iter().map(Cosigned::of).collect(),
             findings: verdict.findings.iter().map(ToString::to_string).collect(),
         }
     }
@@ -80,9 +107,13 @@ pub(super) async fn run(common: &Common, command: Verify) -> anyhow::Result<Exit
     });
     let given = given.transpose()?;
     let kept = command.checkpoint.as_deref().map(text).transpose()?;
+    let mut witnesses = Vec::new();
+    for path in &command.witness_key {
+        witnesses.extend(keys_of(&text(path)?, &path.display().to_string())?);
+    }
     let mut logs = Vec::new();
     if let Some(path) = &command.file {
-        let mut verifier = Verifier::new(given);
+        let mut verifier = Verifier::new(given).witnessed_by(witnesses);
         let from: Box<dyn BufRead> = if path.as_os_str() == "-" {
             Box::new(std::io::stdin().lock())
         } else {
@@ -96,21 +127,46 @@ pub(super) async fn run(common: &Common, command: Verify) -> anyhow::Result<Exit
         logs.push(Verified::of(verifier.end()));
     } else {
         let opened = open(common, &command.own).await?;
+        let keys = given.unwrap_or_else(|| opened.keys.public());
+        let new = || Verifier::new(Some(keys.clone())).witnessed_by(witnesses.clone());
         for log in whose(&opened, &command).await? {
-            let mut verifier = Verifier::new(Some(given.clone().unwrap_or_else(|| opened.keys.public())));
-            let read = |line: tenantry_audit::Line| {
-                verifier.read(&serde_json::to_string(&line)?);
-                anyhow::Ok(())
-            };
-            opened.logs.export((&Scope::platform(), &log), &opened.keys.public(), read).await?;
-            let own = opened.logs.origin(&log);
-            kept.iter().filter(|kept| kept.lines().next() == Some(&own)).for_each(|kept| verifier.kept(kept));
-            logs.push(Verified::of(verifier.end()));
+            logs.push(Verified::of(of_log(&opened, &log, new(), kept.as_deref()).await?));
+        }
+        if command.tenant.is_none() && !command.platform && !logs.is_empty() {
+            logs.push(Verified::of(of_root(&opened, new()).await?));
         }
     }
     let answer = Answer { whole: logs.iter().all(|log| log.whole), logs };
     output::say(common.output, &answer, picture)?;
     Ok(if answer.whole { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+}
+
+/// Holds a log of the store against the keys, and its index against its entries.
+async fn of_log(opened: &Opened, log: &LogOf, mut verifier: Verifier, kept: Option<&str>) -> anyhow::Result<Verdict> {
+    let own = opened.logs.origin(log);
+    let kept = kept.filter(|kept| kept.lines().next() == Some(&own));
+    let body = kept.and_then(|kept| kept.split_once("\n\n")).map(|(body, _)| format!("{body}\n"));
+    let since = body.and_then(|body| Checkpoint::parse(body.as_bytes()).ok()).map(|kept| kept.size);
+    let read = |line: Line| {
+        verifier.read(&serde_json::to_string(&line)?);
+        anyhow::Ok(())
+    };
+    let scope = Scope::platform();
+    opened.logs.export((&scope, log), &opened.keys.public(), since.as_slice(), read).await?;
+    kept.into_iter().for_each(|kept| verifier.kept(kept));
+    for seq in opened.logs.misindexed(&scope, log).await? {
+        verifier.misindexed(seq);
+    }
+    Ok(verifier.end())
+}
+
+async fn of_root(opened: &Opened, mut verifier: Verifier) -> anyhow::Result<Verdict> {
+    let read = |line: Line| {
+        verifier.read(&serde_json::to_string(&line)?);
+        anyhow::Ok(())
+    };
+    opened.logs.export_root(&Scope::platform(), &opened.keys.public(), read).await?;
+    Ok(verifier.end())
 }
 
 async fn whose(opened: &Opened, command: &Verify) -> anyhow::Result<Vec<LogOf>> {
@@ -133,6 +189,18 @@ fn picture(answer: &Answer) -> String {
         let verdict = if log.whole { "whole" } else { "ALTERED" };
         let key = if log.key == "given" { "" } else { "; held against the key that it names itself" };
         lines.push(format!("{}: {verdict}; {signed}{key}", log.log));
+        if let Some(at) = &log.pruned_at {
+            let first = log.pruned.saturating_sub(1);
+            lines.push(format!(
+                "  entries 0 to {first} were pruned at {at}; what follows is shown to have followed them"
+            ));
+        }
+        if let Some(rooted) = log.rooted {
+            lines.push(format!("  {rooted} entries are in the root log"));
+        }
+        for Cosigned { witness, entries, at } in &log.witnessed {
+            lines.push(format!("  {witness} has seen {entries} of it, at {at}"));
+        }
         lines.extend(log.findings.iter().map(|finding| format!("  {finding}")));
     }
     if answer.logs.is_empty() {

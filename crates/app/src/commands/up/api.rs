@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tenantry_api::{Limits, Listening, Service};
 use tenantry_engine::access::{Gate, Tokens};
+use tenantry_engine::audit::delivery::Lags;
 use tenantry_engine::ports::Clock as _;
 use tenantry_store::Store;
 use tokio::task::JoinHandle;
@@ -25,7 +26,7 @@ pub(super) struct Serving {
 ///
 /// # Errors
 /// An address that cannot be had, and a certificate that cannot be used.
-pub(super) async fn serve(settings: &Resolved, store: &Arc<Store>) -> anyhow::Result<Option<Serving>> {
+pub(super) async fn serve(settings: &Resolved, store: &Arc<Store>, lags: &Lags) -> anyhow::Result<Option<Serving>> {
     let Some(Serves { address, identity }) = &settings.serves else { return Ok(None) };
     let known = identities::read(settings).await?;
     let listening = Listening::on(*address, identity.as_ref()).await?;
@@ -36,7 +37,8 @@ pub(super) async fn serve(settings: &Resolved, store: &Arc<Store>) -> anyhow::Re
     info!(url = listening.url(), "the API is served");
     let usual = Limits::default();
     let limits = Limits { break_glass: settings.flags.break_glass_max.unwrap_or(usual.break_glass), ..usual };
-    let service = Service::knowing(known, store.clone(), Gate::new(store.clone())?, clock, limits);
+    let service =
+        Service::knowing(known, store.clone(), Gate::new(store.clone())?, clock, limits).telling(lags.clone());
     let ended = CancellationToken::new();
     let task = tokio::spawn(service.serve(listening, ended.clone()));
     Ok(Some(Serving { ended, task }))

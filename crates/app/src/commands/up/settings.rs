@@ -169,6 +169,25 @@ pub(crate) struct Up {
     /// File of the key that audit logs are signed with; made where it is not there [default: beside the store]
     #[arg(long, env = "TENANTRY_AUDIT_KEY", value_name = "FILE")]
     pub(crate) audit_key: Option<PathBuf>,
+    /// A witness that cosigns the root log of the audit logs, as `NAME+ID+KEY@URL`; may be said again
+    #[arg(long, env = "TENANTRY_WITNESS", value_name = "KEY@URL", value_delimiter = '\n')]
+    pub(crate) witness: Vec<String>,
+    /// PEM file of the authorities that witnesses' certificates may be of [default: those of the system]
+    #[arg(long, env = "TENANTRY_WITNESS_CA", value_name = "FILE")]
+    pub(crate) witness_ca: Option<PathBuf>,
+    /// Where the audit logs are delivered to: `file:PATH`, `syslog://HOST:PORT`, `syslogs://HOST:PORT` or `https://…`; with
+    /// `jsonl+`, `ocsf+` or `cloudevents+` before it in that form; may be said again
+    #[arg(long, env = "TENANTRY_AUDIT_TO", value_name = "URL", value_delimiter = '\n')]
+    pub(crate) audit_to: Vec<String>,
+    /// PEM file of the authorities that receivers' certificates may be of [default: those of the system]
+    #[arg(long, env = "TENANTRY_AUDIT_TO_CA", value_name = "FILE")]
+    pub(crate) audit_to_ca: Option<PathBuf>,
+    /// File of the secret that webhooks are signed with: `whsec_` and base64
+    #[arg(long, env = "TENANTRY_AUDIT_WEBHOOK_SECRET_FILE", value_name = "FILE")]
+    pub(crate) audit_webhook_secret_file: Option<PathBuf>,
+    /// How long audit logs are kept; what is older is pruned, and stays provable [default: for ever]
+    #[arg(long, env = "TENANTRY_KEEP_AUDIT", value_name = "SPAN")]
+    pub(crate) keep_audit: Option<Span>,
     /// What is logged, such as `info` or `tenantry_engine=debug` [default: info]
     #[arg(long, env = "TENANTRY_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -208,6 +227,8 @@ pub(crate) struct Serves {
     pub(crate) identity: Option<Identity>,
 }
 
+/// Audit logs are kept for so long at least: an accident, or an intruder, must not empty them.
+const AUDIT_KEPT_MIN: Span = Span::from_secs(86_400);
 /// Where the API is served unless told.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7400);
 
@@ -222,6 +243,9 @@ impl Up {
         let cycle = over.cycle.unwrap_or(Span::from_secs(10));
         if !(500..=600_000).contains(&cycle.as_millis()) {
             bail!("a cycle of {cycle} cannot be: it must be 500ms to 10m");
+        }
+        if let Some(keep) = over.keep_audit.filter(|keep| *keep < AUDIT_KEPT_MIN) {
+            bail!("--keep-audit {keep} is too short: audit logs are kept for at least {AUDIT_KEPT_MIN}");
         }
         let servers = servers(&over)?;
         let host = std::fs::read_to_string("/etc/hostname").map(|name| name.trim().to_owned()).unwrap_or_default();
@@ -313,6 +337,12 @@ impl Up {
             tls_client_ca: self.tls_client_ca.or(file.tls_client_ca),
             identities: self.identities.or(file.identities),
             audit_key: self.audit_key.or(file.audit_key),
+            witness: list(self.witness, file.witness),
+            witness_ca: self.witness_ca.or(file.witness_ca),
+            audit_to: list(self.audit_to, file.audit_to),
+            audit_to_ca: self.audit_to_ca.or(file.audit_to_ca),
+            audit_webhook_secret_file: self.audit_webhook_secret_file.or(file.audit_webhook_secret_file),
+            keep_audit: self.keep_audit.or(file.keep_audit),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
         }

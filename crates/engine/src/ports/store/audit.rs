@@ -2,10 +2,14 @@
 //!
 //! INVARIANT(no change without a record): what a store changes for somebody, it writes down in the same transaction.
 
+pub mod cursors;
+pub mod pruning;
+pub mod roots;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use tenantry_audit::{Detail, Hash, Outcome};
+use tenantry_audit::{Detail, Entry, Hash, Outcome};
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
 
@@ -77,6 +81,10 @@ pub struct LogHead {
     pub entries: u64,
     /// How many of them are sealed: hashed into the tree, and signed for.
     pub sealed: u64,
+    /// How many of those were pruned: the first.
+    pub pruned: u64,
+    /// Why nothing of it may be pruned, where that is so.
+    pub held: Option<String>,
 }
 
 /// An entry as it is kept.
@@ -88,6 +96,20 @@ pub struct Logged {
     pub entry: Vec<u8>,
     /// Its details; none where there are none, or where they were erased.
     pub detail: Option<Detail>,
+    /// When it is indexed.
+    pub at: Timestamp,
+    /// Under which actor.
+    pub actor: String,
+    /// Under which action.
+    pub action: String,
+}
+
+impl Logged {
+    /// Whether it is indexed as the entry that it is.
+    #[must_use]
+    pub fn is_indexed_as(&self, entry: &Entry) -> bool {
+        (self.seq, self.at, &self.actor, &self.action) == (entry.seq, entry.at, &entry.actor, &entry.action)
+    }
 }
 
 /// Which entries to read.
@@ -120,7 +142,7 @@ pub struct Seal {
 
 /// The logs.
 #[async_trait]
-pub trait AuditStore: Send + Sync {
+pub trait AuditStore: roots::RootStore + cursors::CursorStore + pruning::PruningStore {
     /// Writes deeds down by themselves: refusals, and what was read. What changes the store is written by what changes it.
     ///
     /// # Errors
