@@ -24,6 +24,8 @@ use crate::scope::Scope;
 const ENTRIES_MAX: u32 = 4_096;
 /// Logs that are sealed in one round.
 const LOGS_MAX: u32 = 1_024;
+/// Logs that are sealed in one transaction: each costs the disk a wait, and keeps other writers waiting.
+const SEALS_MAX: usize = 64;
 
 /// Logs that are tried before it is said that they are signed with another key.
 const KEYS_TRIED_MAX: usize = 16;
@@ -206,8 +208,15 @@ impl Audit {
         loop {
             let waiting = self.store.unsealed(LOGS_MAX).await?;
             let mut done = 0;
-            for head in &waiting {
-                match self.seal_one(head, keys, now).await {
+            for some in waiting.chunks(SEALS_MAX) {
+                let mut prepared = Vec::with_capacity(some.len());
+                for head in some {
+                    match self.prepared(head, keys, now).await {
+                        Ok(one) => prepared.extend(one),
+                        Err(error) => failed = failed.or(Some(error)),
+                    }
+                }
+                match self.add(prepared).await {
                     Ok(count) => done += count,
                     Err(error) => failed = failed.or(Some(error)),
                 }
@@ -217,6 +226,19 @@ impl Audit {
                 return failed.map_or(Ok(sealed), Err);
             }
         }
+    }
+
+    /// Adds what was prepared; how many entries that sealed.
+    async fn add(&self, prepared: Vec<(Seal, Hash)>) -> Result<u64, AuditError> {
+        let (seals, roots): (Vec<Seal>, Vec<Hash>) = prepared.into_iter().unzip();
+        let added = self.store.seal(&seals).await?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sealed = 0;
+        for ((seal, root), _) in seals.into_iter().zip(roots).zip(added).filter(|(_, added)| *added) {
+            sealed += seal.size - seal.from;
+            known.insert(seal.log, (seal.size, root));
+        }
+        Ok(sealed)
     }
 
     /// Makes sure that a log is as it was signed last, before anything is added: what was put back to an earlier state, or
@@ -253,14 +275,21 @@ impl Audit {
         Err(other(less.map_or(0, |leaf| leaf.size).max(signed)))
     }
 
-    async fn seal_one(&self, head: &LogHead, keys: &SigningKeys, now: Timestamp) -> Result<u64, AuditError> {
+    /// What is to be added to a log's tree, with the root that comes of it; none where there is nothing to add, or somebody
+    /// else is doing so.
+    async fn prepared(
+        &self,
+        head: &LogHead,
+        keys: &SigningKeys,
+        now: Timestamp,
+    ) -> Result<Option<(Seal, Hash)>, AuditError> {
         let broken = |source| AuditError::Broken { log: named(&head.log), source };
         let entries = self.store.entries(&head.log, head.sealed, ENTRIES_MAX).await?;
         let mut tree: BTreeMap<u64, Hash> =
             self.store.hashes(&head.log, &edge(head.sealed)).await?.into_iter().collect();
         let before = root(head.sealed, &tree).map_err(broken)?;
         if !self.check_unchanged(head, keys, before).await? {
-            return Ok(0);
+            return Ok(None);
         }
         let (mut size, mut hashes) = (head.sealed, Vec::new());
         for logged in entries.iter().take_while(|logged| logged.seq < head.entries) {
@@ -274,11 +303,7 @@ impl Audit {
         let checkpoint = Checkpoint { origin: self.origin(&head.log), size, root };
         let checkpoint = keys.sign(&checkpoint, now)?;
         let seal = Seal { log: head.log.clone(), from: head.sealed, size, hashes, checkpoint };
-        if size == head.sealed || !self.store.seal(&seal).await? {
-            return Ok(0);
-        }
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(seal.log, (size, root));
-        Ok(size - head.sealed)
+        Ok((size > head.sealed).then_some((seal, root)))
     }
 
     /// The name of a log.
@@ -296,7 +321,9 @@ impl Audit {
     }
 
     async fn head(&self, scope: &Scope, log: &LogOf) -> Result<LogHead, AuditError> {
-        let found = self.store.logs(scope).await?.into_iter().find(|head| head.log == *log);
+        // Of one tenant's log no other is looked at.
+        let own = log.as_ref().filter(|_| scope.only().is_none()).map(|tenant| Scope::tenant(tenant.clone()));
+        let found = self.store.logs(own.as_ref().unwrap_or(scope)).await?.into_iter().find(|head| head.log == *log);
         found.ok_or_else(|| AuditError::NoLog { log: named(log) })
     }
 

@@ -220,7 +220,18 @@ pub(crate) fn checkpoints(log: &LogOf) -> Statement<'_> {
     Statement::new(sql, vec![Value::Text(name(log))])
 }
 
-pub(crate) async fn seal(work: &mut Work, seal: &Seal) -> Result<bool, Failure> {
+pub(crate) async fn seal_all(work: &mut Work, seals: &[Seal]) -> Result<Vec<bool>, Failure> {
+    let mut done = vec![false; seals.len()];
+    // In the order of names, so that two that seal the same logs wait for each other and not crosswise.
+    let mut ordered: Vec<(&Seal, &mut bool)> = seals.iter().zip(&mut done).collect();
+    ordered.sort_by(|(one, _), (other, _)| name(&one.log).cmp(name(&other.log)));
+    for (one, done) in ordered {
+        *done = seal(work, one).await?;
+    }
+    Ok(done)
+}
+
+async fn seal(work: &mut Work, seal: &Seal) -> Result<bool, Failure> {
     let log = Value::Text(name(&seal.log));
     let (from, size) = (Value::Int(signed(seal.from)?), Value::Int(signed(seal.size)?));
     let sql = "UPDATE audit_logs SET sealed = $3 WHERE tenant = $1 AND sealed = $2 AND entries >= $3";

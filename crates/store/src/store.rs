@@ -325,8 +325,12 @@ impl AuditStore for Store {
         texts.map_err(|failure| failure.during("read an audit log's checkpoints"))
     }
 
-    async fn seal(&self, seal: &Seal) -> Stored<bool> {
-        transaction!(self, Reach::owned_by(seal.log.as_ref()), "seal an audit log", |work| audit::seal(&mut work, seal))
+    async fn seal(&self, seals: &[Seal]) -> Stored<Vec<bool>> {
+        if seals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let reach = Reach::of_all(seals.iter().map(|seal| seal.log.as_ref()));
+        transaction!(self, reach, "seal audit logs", |work| audit::seal_all(&mut work, seals))
     }
 }
 

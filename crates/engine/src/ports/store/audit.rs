@@ -185,9 +185,9 @@ pub trait AuditStore: roots::RootStore + cursors::CursorStore + pruning::Pruning
     /// [`StoreError`](super::StoreError).
     async fn checkpoints(&self, log: &LogOf) -> Stored<Vec<String>>;
 
-    /// Adds to a log's tree; says whether it did, which it does not where somebody else was first.
+    /// Adds to logs' trees, of each log once; says of each whether it did, which it does not where somebody else was first.
     ///
     /// # Errors
-    /// [`StoreError`](super::StoreError).
-    async fn seal(&self, seal: &Seal) -> Stored<bool>;
+    /// [`StoreError`](super::StoreError); nothing was added then.
+    async fn seal(&self, seals: &[Seal]) -> Stored<Vec<bool>>;
 }
