@@ -1,6 +1,7 @@
 //! `tenantry up`: the server.
 
 mod api;
+mod backups;
 mod connect;
 mod folder;
 mod identities;
@@ -56,10 +57,12 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
         None => None,
     };
     let metrics = sources::sources(&settings)?;
+    let backups = backups::begin(common, &settings, &store).await?;
     // Before Kubernetes is reached, so that the API can tell that it is not.
     let api = api::serve(&settings, &store).await?;
     let Some(connection) = connect::connect(&settings, &store, &mut ends, &noticed).await? else {
         api::end(api).await;
+        backups::end(backups).await;
         sealing::end(sealing).await;
         forget(&store, &settings.holder).await;
         return Ok(ExitCode::SUCCESS);
@@ -108,6 +111,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     tokio::join!(api::end(api), driver.stop());
     forget(&store, &settings.holder).await;
     drop(watching);
+    backups::end(backups).await;
     sealing::end(sealing).await;
     store.close().await;
     Ok(ExitCode::SUCCESS)
