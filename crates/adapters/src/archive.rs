@@ -12,9 +12,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
-use object_store::{
-    BackoffConfig, ClientConfigKey, ClientOptions, Error, ObjectStore, ObjectStoreScheme, RetryConfig,
-};
+use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, Error, ObjectStore, ObjectStoreScheme, RetryConfig};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 use thiserror::Error;
@@ -81,7 +79,8 @@ pub fn open(place: &str, make: bool) -> Result<Opened, NoPlace> {
             Arc::new(builder.build().map_err(failed)?)
         }
         ObjectStoreScheme::GoogleCloudStorage => {
-            let builder = GoogleCloudStorageBuilder::from_env().with_url(url).with_retry(retry).with_http_connector(Web);
+            let builder =
+                GoogleCloudStorageBuilder::from_env().with_url(url).with_retry(retry).with_http_connector(Web);
             Arc::new(builder.build().map_err(failed)?)
         }
         ObjectStoreScheme::MicrosoftAzure => {

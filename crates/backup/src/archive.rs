@@ -272,7 +272,6 @@ impl Archive {
         let found = match which {
             Which::Newest => names.last(),
             Which::Named(wanted) => names.iter().find(|(name, _)| name == wanted),
-            // Names tell the second, and one within that second is not left out.
             Which::At(at) => names.iter().rfind(|(name, _)| name.at() <= *at),
         };
         let Some((name, key)) = found else {
@@ -355,11 +354,7 @@ async fn write(place: &Place, kept: &KeptKey) -> Result<(), BackupError> {
     let bytes = serde_json::to_vec(kept).map_err(|error| BackupError::Encoding { message: error.to_string() })?;
     match place.put_new(&kept.path(), bytes).await {
         // Somebody else has sealed the same key with the same one.
-        Err(BackupError::Place { source: Some(source), .. })
-            if matches!(*source, object_store::Error::AlreadyExists { .. }) =>
-        {
-            Ok(())
-        }
+        Err(BackupError::Place { exists: true, .. }) => Ok(()),
         written => written,
     }
 }

@@ -20,9 +20,8 @@ pub enum BackupError {
         action: &'static str,
         /// What was said.
         message: String,
-        /// What was said, as it was.
-        #[source]
-        source: Option<Box<object_store::Error>>,
+        /// Whether it is that something is there already.
+        exists: bool,
     },
     /// There is nothing there.
     #[error("there are no backups at {place}; check the place, or take the first with `tenantry backup create`")]

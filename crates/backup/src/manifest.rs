@@ -12,13 +12,13 @@ use crate::row::Shape;
 /// The form that is written here.
 pub(crate) const FORMAT: u32 = 1;
 
-/// The name of a backup: when it was taken, and some digits that no other has, such as `20261128T053000Z-4f9a1c`.
+/// The name of a backup: when it was taken, and some digits that no other has, such as `20261128T053000.000Z-4f9a1c`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
-const STAMP: &str = "%Y%m%dT%H%M%SZ";
-const STAMP_LENGTH: usize = 16;
+const STAMP: &str = "%Y%m%dT%H%M%S%.3fZ";
+const STAMP_LENGTH: usize = 20;
 
 impl Name {
     pub(crate) fn new(taken_at: Timestamp, drawn: [u8; 3]) -> Self {
@@ -31,7 +31,7 @@ impl Name {
         &self.0
     }
 
-    /// When it was taken, to the second, as far as a name can be trusted.
+    /// When it was taken, as far as a name can be trusted.
     #[must_use]
     pub fn at(&self) -> Timestamp {
         at(&self.0).unwrap_or_default()
@@ -45,7 +45,7 @@ fn at(text: &str) -> Option<Timestamp> {
 
 /// Text that is not the name of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not the name of a backup, such as 20261128T053000Z-4f9a1c")]
+#[error("`{0}` is not the name of a backup, such as 20261128T053000.000Z-4f9a1c")]
 pub struct NameError(String);
 
 impl FromStr for Name {
@@ -174,11 +174,12 @@ mod tests {
     #[test]
     fn names_tell_when_and_sort_by_it() {
         let name = Name::new(Timestamp::from_millis(1_795_843_800_999), [0x4f, 0x9a, 0x1c]);
-        assert_eq!(name.as_str(), "20261128T053000Z-4f9a1c");
-        assert_eq!(name.at(), Timestamp::from_millis(1_795_843_800_000));
+        assert_eq!(name.as_str(), "20261128T053000.999Z-4f9a1c");
+        assert_eq!(name.at(), Timestamp::from_millis(1_795_843_800_999));
         assert_eq!(name.as_str().parse(), Ok(name.clone()));
         assert!(name < Name::new(Timestamp::from_millis(1_795_843_801_000), [0; 3]));
-        for wrong in ["", "20261128T053000Z", "20261128T053000Z-4f9a1", "20261328T053000Z-4f9a1c", "x/../y"] {
+        for wrong in ["", "20261128T053000.000Z", "20261128T053000.000Z-4f9a1", "20261328T053000.000Z-4f9a1c", "x/../y"]
+        {
             assert!(wrong.parse::<Name>().is_err(), "{wrong}");
         }
     }

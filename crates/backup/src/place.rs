@@ -8,6 +8,9 @@ use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode,
 
 use crate::error::BackupError;
 
+/// Characters of what a storage says that are told.
+const TOLD_MAX: usize = 500;
+
 /// A place for an archive.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -46,7 +49,10 @@ impl Place {
 
     fn could_not(&self, action: &'static str) -> impl FnOnce(Error) -> BackupError {
         let place = self.said();
-        move |error| BackupError::Place { place, action, message: told(&error), source: Some(Box::new(error)) }
+        move |error| {
+            let exists = matches!(error, Error::AlreadyExists { .. });
+            BackupError::Place { place, action, message: told(&error), exists }
+        }
     }
 
     /// The bytes of an object; none where there is none.
@@ -110,5 +116,35 @@ fn told(error: &Error) -> String {
         Some((address, _)) if address.contains("://") => address,
         Some(_) | None => word,
     });
-    words.collect::<Vec<_>>().join(" ").replace('\n', " ")
+    brief(&words.collect::<Vec<_>>().join(" ").replace('\n', " "))
+}
+
+/// Most of what a storage says is for its makers: of XML the code and the message are kept.
+fn brief(text: &str) -> String {
+    let between = |tag: &str| {
+        let (_, rest) = text.split_once(&format!("<{tag}>"))?;
+        rest.split_once(&format!("</{tag}>")).map(|(inner, _)| inner)
+    };
+    let whole = match (text.split_once('<'), between("Code")) {
+        (Some((before, _)), Some(code)) => {
+            format!("{before}{code}: {}", between("Message").unwrap_or_default().trim_end_matches('.'))
+        }
+        _ => text.to_owned(),
+    };
+    whole.chars().take(TOLD_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_storage_says_is_told_without_secrets_and_in_brief() {
+        let said = "GET http://s/b?sig=hush in 8ms - 403: <?xml version=\"1.0\"?> <Error><Code>NoKey</Code>\
+                    <Message>There is no key.</Message><Detail>x</Detail></Error>";
+        let error = Error::Generic { store: "S3", source: said.into() };
+        assert_eq!(told(&error), "Generic S3 error: GET http://s/b in 8ms - 403: NoKey: There is no key");
+        let long = Error::Generic { store: "S3", source: "x".repeat(9_000).into() };
+        assert!(told(&long).len() <= TOLD_MAX);
+    }
 }

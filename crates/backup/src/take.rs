@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tenantry_keys::Secret;
 
@@ -84,6 +85,10 @@ async fn locked(
             } else {
                 taken.reused_chunks += 1;
                 taken.reused += bytes;
+            }
+            // What is under way goes on while more is read.
+            while let Some(Some(written)) = writing.next().now_or_never() {
+                written?;
             }
             while writing.len() >= WRITTEN_AT_ONCE {
                 writing.next().await.transpose()?;

@@ -78,9 +78,10 @@ impl BackupStatus {
     #[must_use]
     pub fn problem(&self, now: Timestamp) -> Option<Problem> {
         let about = format!("backups to {}", self.place);
-        let last = self.last.as_ref().map_or_else(|| "none was ever taken".to_owned(), |last| {
-            format!("the last is from {}", last.at)
-        });
+        let last = self
+            .last
+            .as_ref()
+            .map_or_else(|| "none was ever taken".to_owned(), |last| format!("the last is from {}", last.at));
         let to_do = "put right what it names, and see that `tenantry backup` goes through".to_owned();
         if let Some(FailedBackup { since, times, what }) = &self.failed {
             return Some(Problem { what: format!("{times} failed since {since}: {what}; {last}"), about, to_do });
@@ -129,7 +130,8 @@ mod tests {
     #[test]
     fn what_failed_or_is_late_is_a_problem_and_what_is_taken_in_time_is_none() {
         let at = |hours: u64| Timestamp::from_millis(0) + Span::from_secs(hours * 3600);
-        let last = |hours| LastBackup { name: "x".into(), at: at(hours), took: Span::from_secs(1), bytes: 9, written: 9 };
+        let last =
+            |hours| LastBackup { name: "x".into(), at: at(hours), took: Span::from_secs(1), bytes: 9, written: 9 };
         let hourly = BackupStatus { every: Some(Span::from_secs(3600)), ..BackupStatus::default() };
         assert_eq!(hourly.problem(at(9)), None, "the first is still to come");
         let good = hourly.clone().succeeded("there".into(), last(1));

@@ -2,8 +2,8 @@
 
 use http::{Method, StatusCode};
 use serde_json::json;
-use tenantry_engine::backup::backups;
 use tenantry_engine::access::Action;
+use tenantry_engine::backup::backups;
 use tenantry_engine::{health, view};
 
 use crate::answer::Answer;

@@ -39,7 +39,7 @@ enum Command {
     #[command(after_help = "Examples:
   tenantry backup verify --to /backups/tenantry
   tenantry backup verify --to s3://backups/tenantry --restore       also restore the newest, and compare
-  tenantry backup verify 20261128T053000Z-4f9a1c --restore          that one
+  tenantry backup verify 20261128T053000.000Z-4f9a1c --restore          that one
   tenantry backup verify --remove-damaged && tenantry backup        have damaged pieces written anew
 
 Exit code 3 when something was found.")]
@@ -48,7 +48,7 @@ Exit code 3 when something was found.")]
     #[command(after_help = "Examples:
   tenantry backup prune --keep hourly=24,daily=30,monthly=12 --dry-run
   tenantry backup prune --keep hourly=24,daily=30,monthly=12
-  tenantry backup prune --drop 20261128T053000Z-4f9a1c              that one, whatever is to be kept
+  tenantry backup prune --drop 20261128T053000.000Z-4f9a1c              that one, whatever is to be kept
   tenantry backup prune                                             only what killed backups left
 
 The newest backup is kept whatever is said. hourly=24 keeps the newest of each of the last 24 hours in which one was taken,

@@ -14,6 +14,7 @@ mod access;
 mod api;
 mod audit;
 mod backtest;
+mod backup;
 mod bed;
 mod cli;
 #[path = "../../../api/tests/it/dex.rs"]
@@ -27,5 +28,6 @@ mod listed;
 mod login;
 mod policies;
 mod proof;
+mod s3;
 mod tenantry;
 mod vertical;

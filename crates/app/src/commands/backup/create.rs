@@ -182,8 +182,7 @@ async fn work(made: Made<'_>, tell: &mut (dyn FnMut(&Taken) + Send)) -> Result<D
     snapshot.end().await;
     let (name, taken) = taken?;
     let took = Span::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-    let last =
-        LastBackup { name: name.to_string(), at: taken_at, took, bytes: taken.bytes, written: taken.written };
+    let last = LastBackup { name: name.to_string(), at: taken_at, took, bytes: taken.bytes, written: taken.written };
     let mut deeds = vec![deed("backup.create", &name.to_string(), &by, archive.place())];
     let mut dropped = Vec::new();
     if keep.is_some() {

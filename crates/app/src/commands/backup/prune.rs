@@ -54,8 +54,7 @@ pub(super) async fn run(common: &Common, command: Prune) -> anyhow::Result<ExitC
     if let Some(store) = store {
         let by = Authorship { author: author(who), at: time::now(), reason };
         let gone = pruned.dropped.iter();
-        let deeds: Vec<Deed> =
-            gone.map(|name| deed("backup.drop", name.as_str(), &by, archive.place())).collect();
+        let deeds: Vec<Deed> = gone.map(|name| deed("backup.drop", name.as_str(), &by, archive.place())).collect();
         store.note(&deeds).await?;
     }
     let names = |names: &[Name]| names.iter().map(ToString::to_string).collect();

@@ -21,7 +21,7 @@ use crate::{output, place as store_place, time};
 #[command(after_help = "Examples:
   tenantry restore --from /backups/tenantry --store new.db --key-file /safe/tenantry.keys
   tenantry restore --from s3://backups/tenantry --at 2026-11-28T05:30:00Z --store postgres://tenantry@db/tenantry
-  tenantry restore --from /backups/tenantry --backup 20261128T053000Z-4f9a1c --store new.db
+  tenantry restore --from /backups/tenantry --backup 20261128T053000.000Z-4f9a1c --store new.db
   tenantry restore --from /backups/tenantry --dry-run
 
 --store names what is filled: a SQLite file that is not there yet, or a PostgreSQL database with nothing in it. A backup of
@@ -131,7 +131,10 @@ fn picture(answer: &Answer) -> String {
         vec![format!("backup {} of {} would be restored: {} rows", answer.backup, answer.at, answer.rows)]
     } else {
         let read = bytes(answer.bytes_read);
-        vec![format!("restored backup {} of {} into {}: {} rows, {read} read", answer.backup, answer.at, answer.to, answer.rows)]
+        vec![format!(
+            "restored backup {} of {} into {}: {} rows, {read} read",
+            answer.backup, answer.at, answer.to, answer.rows
+        )]
     };
     lines.extend(answer.notes.iter().map(|note| format!("note  {note}")));
     lines.join("\n")

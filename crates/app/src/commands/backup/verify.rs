@@ -124,7 +124,8 @@ async fn restored(common: &Common, archive: &Archive, which: &Which) -> anyhow::
     let documents = store.documents(&Scope::platform()).await?;
     for revision in &documents {
         let Some(body) = &revision.body else { continue };
-        let digest = tenantry_domain::config::Document::from_stored(revision.key.clone(), body).map(|d| d.digest().to_owned());
+        let digest =
+            tenantry_domain::config::Document::from_stored(revision.key.clone(), body).map(|d| d.digest().to_owned());
         if digest.as_deref().ok() != Some(revision.digest.as_str()) {
             findings.push(format!("the document of {} is not the one that was declared", revision.key));
         }
@@ -163,7 +164,8 @@ async fn audited(
     let Some((deployment, keys)) = manifest.about.deployment.clone().zip(manifest.about.audit_keys.as_deref()) else {
         return Ok((0, 0));
     };
-    let keys = PublicKeys::from_text(keys).context("the backup has no public key of the audit logs that can be read")?;
+    let keys =
+        PublicKeys::from_text(keys).context("the backup has no public key of the audit logs that can be read")?;
     let audit = Audit::new(store.clone(), deployment);
     let (mut logs, mut entries) = (0, 0);
     for head in audit.logs(&Scope::platform()).await? {

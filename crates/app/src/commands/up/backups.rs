@@ -45,11 +45,7 @@ struct Keeper {
 ///
 /// # Errors
 /// A place that can never be one.
-pub(super) async fn begin(
-    common: &Common,
-    settings: &Resolved,
-    store: &Arc<Store>,
-) -> anyhow::Result<Option<Taking>> {
+pub(super) async fn begin(common: &Common, settings: &Resolved, store: &Arc<Store>) -> anyhow::Result<Option<Taking>> {
     backup::scheduled(store, settings.backups.as_ref().map(|backups| backups.every)).await?;
     let Some(Backups { place, every, keep }) = settings.backups.clone() else { return Ok(None) };
     let keeper = Keeper {
