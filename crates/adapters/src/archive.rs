@@ -109,6 +109,7 @@ fn folder(path: &Path, make: bool) -> Result<Opened, NoPlace> {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path).map_err(|error| failed(error.to_string()))?;
+        sweep(path, 0);
     }
     if !path.is_dir() {
         return Err(failed("there is no such folder; check its name, and whether its disk is mounted".to_owned()));
@@ -117,6 +118,31 @@ fn folder(path: &Path, make: bool) -> Result<Opened, NoPlace> {
     // What is acknowledged is on the disk.
     let objects = objects.with_fsync(true).with_automatic_cleanup(true);
     Ok(Opened { objects: Arc::new(objects), root: object_store::path::Path::default(), said })
+}
+
+/// Folders of an archive lie so deep.
+const DEPTH_MAX: u32 = 4;
+/// What is being written is not older.
+const LEFT_AFTER: Duration = Duration::from_secs(3600);
+
+/// Removes what was being written, under a name of its own, by a program that was killed. What cannot be removed stays.
+fn sweep(folder: &Path, depth: u32) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.is_dir() && depth < DEPTH_MAX {
+            sweep(&entry.path(), depth + 1);
+            continue;
+        }
+        let name = entry.file_name();
+        // As the library names them.
+        let number = name.to_str().and_then(|name| name.rsplit_once('#')).map_or("", |(_, number)| number);
+        let is_draft = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_old = metadata.modified().ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age > LEFT_AFTER);
+        if metadata.is_file() && is_draft && is_old {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Connects with the TLS of the whole program, and the authorities that the system trusts.
@@ -181,5 +207,26 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         }
+    }
+
+    #[test]
+    fn what_a_killed_program_was_writing_goes_when_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("chunks/k/ab");
+        std::fs::create_dir_all(&deep).unwrap();
+        let old = std::time::SystemTime::now() - Duration::from_secs(7200);
+        for (name, is_old) in [("ab#1", true), ("ab#2", false), ("ab", true), ("ab#", true), ("a#b", true)] {
+            let file = std::fs::File::create(deep.join(name)).unwrap();
+            if is_old {
+                file.set_modified(old).unwrap();
+            }
+        }
+        open(&folder.path().display().to_string(), true).unwrap();
+        let mut left: Vec<String> = std::fs::read_dir(&deep)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["a#b", "ab", "ab#", "ab#2"]);
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use tenantry_backup::{Archive, Filled, Name, Which, fill};
 use tenantry_domain::time::Timestamp;
+use tenantry_domain::unit::Span;
 use tenantry_engine::ports::store::Authorship;
 use tenantry_engine::ports::store::audit::Deed;
 use tenantry_store::{Ending, Restore as Filling, Settings};
@@ -49,7 +50,10 @@ pub(crate) struct Restore {
 
 fn instant(text: &str) -> Result<Timestamp, String> {
     let parsed = text.parse::<jiff::Timestamp>();
-    parsed.map(Timestamp::from).map_err(|_| "it is no instant such as 2026-11-28T05:30:00Z".to_owned())
+    let parsed = parsed.map_err(|_| "it is no instant such as 2026-11-28T05:30:00Z".to_owned())?;
+    // Instants are shown to the second: what is of that second is meant.
+    let whole = if parsed.subsec_nanosecond() == 0 { 999 } else { 0 };
+    Ok(Timestamp::from(parsed) + Span::from_millis(whole))
 }
 
 #[derive(Debug, Serialize)]
