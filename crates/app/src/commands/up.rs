@@ -91,14 +91,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
         let turn = driver.turn().await;
         if !told {
             told = true;
-            let mode = if settings.mode == Mode::Observe { "observes and writes nothing" } else { "acts" };
-            info!(
-                workloads = driver.fleet().len(),
-                millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-                store = store.describe(),
-                mode,
-                "ready"
-            );
+            tell_ready(&settings, &store, driver.fleet().len(), began);
         }
         let Some(wake) = turn.wake else { break };
         let sleep = wake.since(clock.now()).min(settings.cycle).as_duration();
@@ -115,6 +108,12 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     sealing::end(sealing).await;
     store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell_ready(settings: &Resolved, store: &Store, workloads: usize, began: Instant) {
+    let mode = if settings.mode == Mode::Observe { "observes and writes nothing" } else { "acts" };
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    info!(workloads, millis, store = store.describe(), mode, "ready");
 }
 
 /// Sleeps until the next cycle, and tells what is noticed meanwhile; whether the server is to end.

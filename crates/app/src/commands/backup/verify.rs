@@ -178,7 +178,9 @@ async fn audited(
             verifier.read(&serde_json::to_string(&line)?);
             anyhow::Ok(())
         };
-        audit.export((&Scope::platform(), &head.log), &keys, read).await?;
+        // In the log's own scope: in the platform's all others would be read each time.
+        let scope = head.log.clone().map_or_else(Scope::platform, Scope::tenant);
+        audit.export((&scope, &head.log), &keys, read).await?;
         let verdict = verifier.end();
         logs += 1;
         entries += verdict.entries;
