@@ -184,7 +184,7 @@ pub(crate) async fn shapes(work: &mut Work) -> Result<Vec<Shape>, Failure> {
              coalesce(array_position(i.indkey::int2[], c.attnum) + 1, 0)::bigint \
              FROM pg_class AS t JOIN pg_attribute AS c ON c.attrelid = t.oid AND c.attnum > 0 AND NOT c.attisdropped \
              LEFT JOIN pg_index AS i ON i.indrelid = t.oid AND i.indisprimary \
-             WHERE t.relkind IN ('r', 'p') AND t.relnamespace = current_schema()::regnamespace \
+             WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition AND t.relnamespace = current_schema()::regnamespace \
              ORDER BY t.relname COLLATE \"C\", c.attname COLLATE \"C\""
         }
     };

@@ -139,6 +139,11 @@ fn damage_is_named_and_mended_and_old_backups_are_dropped() {
     assert!(wrong.contains("does not say which backups to keep") && exit(&wrong) == "exit 2", "{wrong}");
     let kept = tenantry.json("backup --to archive --keep last=1");
     assert_eq!(kept["dropped"].as_array().unwrap().len(), 2, "{kept}");
+    // One that cannot be read keeps others from being dropped, and not the next from being taken.
+    let manifest = &files(tenantry.folder.path().join("archive/snapshots"))[0];
+    std::fs::write(manifest, b"nothing").unwrap();
+    let stays = tenantry.says("backup --to archive --keep last=1");
+    assert!(stays.contains("none was dropped") && stays.contains("--drop") && exit(&stays) == "exit 3", "{stays}");
     tenantry.says("audit seal");
     let log = tenantry.says("audit log --platform --action backup");
     assert!(log.contains("backup.drop") && log.contains("backup.create"), "{log}");

@@ -16,6 +16,7 @@ use tenantry_store::Store;
 use super::{At, Told, bytes, told};
 use crate::author::author;
 use crate::cli::Common;
+use crate::failure::FOUND;
 use crate::{audit_key, output, place, time};
 
 /// What `backup` takes.
@@ -56,6 +57,7 @@ struct Answer {
     bytes_reused: u64,
     millis: u64,
     dropped: Vec<String>,
+    not_dropped: Option<String>,
 }
 
 /// A backup to be made.
@@ -74,6 +76,8 @@ pub(crate) struct Done {
     pub(crate) last: LastBackup,
     pub(crate) taken: Taken,
     pub(crate) dropped: Vec<String>,
+    /// Why none was dropped that should have been: the backup itself is there.
+    pub(crate) not_dropped: Option<String>,
 }
 
 pub(super) async fn run(common: &Common, command: Create) -> anyhow::Result<ExitCode> {
@@ -96,7 +100,7 @@ pub(super) async fn run(common: &Common, command: Create) -> anyhow::Result<Exit
     };
     let done = make(made, &mut tell).await;
     drop(shown);
-    let Done { last, taken, dropped } = done?;
+    let Done { last, taken, dropped, not_dropped } = done?;
     let answer = Answer {
         place: said,
         name: last.name,
@@ -110,9 +114,10 @@ pub(super) async fn run(common: &Common, command: Create) -> anyhow::Result<Exit
         bytes_reused: taken.reused,
         millis: last.took.as_millis(),
         dropped,
+        not_dropped,
     };
     output::say(common.output, &answer, picture)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if answer.not_dropped.is_none() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
 
 fn picture(answer: &Answer) -> String {
@@ -132,6 +137,7 @@ fn picture(answer: &Answer) -> String {
     if !answer.dropped.is_empty() {
         lines.push(format!("dropped {}", answer.dropped.join(", ")));
     }
+    lines.extend(answer.not_dropped.as_ref().map(|why| format!("problem  none was dropped: {why}")));
     lines.join("\n")
 }
 
@@ -167,8 +173,9 @@ async fn work(made: Made<'_>, tell: &mut (dyn FnMut(&Taken) + Send)) -> Result<D
     let began = Instant::now();
     let database = |action| move |source: StoreError| BackupError::Database { action, source: Box::new(source) };
     let archive = Archive::begin(place, &access).await?;
-    let taken_at = time::now();
     let mut snapshot = store.snapshot().await.map_err(database("read"))?;
+    // Afterwards, so that nothing later than this is in it.
+    let taken_at = time::now();
     let (deployment, audit_keys) = audit.unzip();
     let about = About {
         taken_at,
@@ -184,14 +191,19 @@ async fn work(made: Made<'_>, tell: &mut (dyn FnMut(&Taken) + Send)) -> Result<D
     let took = Span::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
     let last = LastBackup { name: name.to_string(), at: taken_at, took, bytes: taken.bytes, written: taken.written };
     let mut deeds = vec![deed("backup.create", &name.to_string(), &by, archive.place())];
-    let mut dropped = Vec::new();
+    let (mut dropped, mut not_dropped) = (Vec::new(), None);
     if keep.is_some() {
-        let pruned = prune(&archive, &Pruning { keep, ..Pruning::default() }).await?;
-        dropped = pruned.dropped.iter().map(ToString::to_string).collect();
-        deeds.extend(dropped.iter().map(|name| deed("backup.drop", name, &by, archive.place())));
+        match prune(&archive, &Pruning { keep, ..Pruning::default() }).await {
+            Ok(pruned) => {
+                dropped = pruned.dropped.iter().map(ToString::to_string).collect();
+                deeds.extend(dropped.iter().map(|name| deed("backup.drop", name, &by, archive.place())));
+            }
+            // The backup is there all the same, and the next one drops what this one does not.
+            Err(error) => not_dropped = Some(told(&error)),
+        }
     }
     store.note(&deeds).await.map_err(database("written to"))?;
-    Ok(Done { last, taken, dropped })
+    Ok(Done { last, taken, dropped, not_dropped })
 }
 
 /// What is written into the platform's log.

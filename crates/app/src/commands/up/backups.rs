@@ -144,6 +144,9 @@ impl Keeper {
                     dropped = done.dropped.len(),
                     "a backup was taken"
                 );
+                if let Some(why) = done.not_dropped {
+                    warn!(why, "no older backup was dropped");
+                }
             }
             Err(error) => {
                 let what = backup::told(&error);
