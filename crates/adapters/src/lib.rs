@@ -1,6 +1,7 @@
-//! Other outsides: metrics sources, OpenID providers, witnesses of audit logs and receivers of them. The only crate that
-//! speaks a metrics server's or a provider's protocol, or reads files of load.
+//! Other outsides: metrics sources, OpenID providers, storage for backups, witnesses of audit logs and receivers of them. The
+//! only crate that speaks the protocol of a metrics server, a provider or an object storage, or reads files of load.
 
+pub mod archive;
 pub mod audit;
 pub mod identity;
 pub mod metrics;

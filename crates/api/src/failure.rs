@@ -76,6 +76,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::TooNew { .. }
             | StoreError::Open { .. }
+            | StoreError::NotEmpty { .. }
             | StoreError::Keys { .. }
             | StoreError::Corrupt { .. } => {
                 error!(error = &failed as &dyn std::error::Error, "the store cannot be read");

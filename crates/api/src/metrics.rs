@@ -14,7 +14,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tenantry_domain::time::Timestamp;
 use tenantry_engine::audit::delivery::Lags;
+use tenantry_engine::backup::BackupStatus;
 
 /// Media type of the text form.
 pub(crate) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -69,6 +71,9 @@ pub(crate) struct Metrics {
     lags: OnceLock<Lags>,
     undelivered: Family<Receiver, Gauge>,
     receivers_failing: Gauge,
+    backup_at: Gauge,
+    backup_age: Gauge,
+    backups_failing: Gauge,
 }
 
 /// A thing under way, until it is dropped.
@@ -99,6 +104,12 @@ impl Metrics {
         whole.register("audit_undelivered", says, undelivered.clone());
         let says = "Receivers of audit logs whose last delivery failed";
         whole.register("audit_receivers_failing", says, receivers_failing.clone());
+        let (backup_at, backup_age, backups_failing) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let says = "When the last good backup is of, in seconds since 1970; 0 where there is none";
+        whole.register("backup_last_success_timestamp_seconds", says, backup_at.clone());
+        let says = "How old the last good backup is; -1 where there is none";
+        whole.register("backup_age_seconds", says, backup_age.clone());
+        whole.register("backups_failing", "Backups that failed since the last good one", backups_failing.clone());
         let registry = whole.sub_registry_with_prefix("api");
         let requests = Family::default();
         let seconds: Family<Route, Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
@@ -135,6 +146,9 @@ impl Metrics {
             lags: OnceLock::new(),
             undelivered,
             receivers_failing,
+            backup_at,
+            backup_age,
+            backups_failing,
         }
     }
 
@@ -194,6 +208,16 @@ impl Metrics {
     /// How many providers' keys could not be fetched.
     pub(crate) fn failing(&self, providers: usize) {
         self.providers_failing.set(i64::try_from(providers).unwrap_or(i64::MAX));
+    }
+
+    /// How backups stand.
+    pub(crate) fn backups(&self, status: Option<&BackupStatus>, now: Timestamp) {
+        let seconds = |millis: i64| millis.div_euclid(1000);
+        let last = status.and_then(|status| status.last.as_ref()).map(|last| last.at);
+        self.backup_at.set(last.map_or(0, |at| seconds(at.as_millis())));
+        self.backup_age.set(last.map_or(-1, |at| seconds(now.since(at).as_millis_i64())));
+        let failed = status.and_then(|status| status.failed.as_ref()).map_or(0, |failed| failed.times);
+        self.backups_failing.set(i64::try_from(failed).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn decided(&self, decisions: u64) {

@@ -7,7 +7,8 @@ use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
 use tenantry_domain::unit::Span;
 
 use crate::commands::{
-    audit, backtest, break_glass, can_i, config, demo, forecast, keys, login, policy, simulate, token, up, witness,
+    audit, backtest, backup, break_glass, can_i, config, demo, forecast, keys, login, policy, simulate, token, up,
+    witness,
 };
 use crate::keys::KeyOptions;
 use crate::output::Format;
@@ -119,6 +120,21 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Keys(keys::Keys),
     Witness(Box<witness::Witness>),
+    /// Take a backup of everything, while the store is in use; list, verify and drop backups
+    #[command(after_help = "Examples:
+  tenantry backup --to /backups/tenantry
+  tenantry backup --to s3://backups/tenantry --keep hourly=24,daily=30,monthly=12
+  tenantry backup verify --to /backups/tenantry --restore
+
+A backup is encrypted with a key that is sealed with the store's own keys: without the key file it cannot be read, so keep a
+copy of that file apart. What has not changed since the last backup is not written again. `tenantry up --backup-to PLACE
+--backup-every 1h` takes them by itself; `tenantry status` says how they stand.
+
+S3 is told by AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for others than Amazon's, AWS_ENDPOINT how to log
+in; Google Cloud Storage by GOOGLE_APPLICATION_CREDENTIALS; Azure by AZURE_STORAGE_ACCOUNT_NAME and
+AZURE_STORAGE_ACCOUNT_KEY.")]
+    Backup(Box<backup::Backup>),
+    Restore(Box<backup::Restore>),
     /// Say why a workload is the size it is
     #[command(after_help = "Examples:
   tenantry explain acme/api              the last decision

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod backtest;
+pub(crate) mod backup;
 pub(crate) mod break_glass;
 pub(crate) mod can_i;
 pub(crate) mod config;
@@ -31,13 +32,19 @@ use anyhow::bail;
 use tenantry_domain::unit::Span;
 
 use crate::cli::{self, Cli, Command};
-use crate::terminal;
+use crate::{place, terminal};
 
 /// Runs what was asked.
 ///
 /// # Errors
 /// Whatever kept it from being done, for people.
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let done = dispatch(cli).await;
+    place::close_all().await;
+    done
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let common = cli.common;
     if common.server.server.is_some() && cli.command.has_a_store() {
         return remote::run(&common, cli.command).await;
@@ -52,6 +59,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::run(&common, command).await,
         Command::Audit(command) => audit::run(&common, command).await,
         Command::Witness(command) => witness::run(*command).await,
+        Command::Backup(command) => backup::run(&common, *command).await,
+        Command::Restore(command) => backup::restore(&common, *command).await,
         Command::Keys(command) => keys::run(&common, command).await,
         Command::Get(command) => get::run(&common, command).await,
         Command::Explain(command) => explain::run(&common, command).await,

@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use tenantry_adapters::archive::NoPlace;
 use tenantry_adapters::metrics::prometheus::SettingsError;
 use tenantry_adapters::metrics::replay::ReplayError;
 use tenantry_api::ServeError;
+use tenantry_backup::BackupError;
 use tenantry_engine::access::{AccessError, GlassError, TokensError, WritingError};
 use tenantry_engine::audit::AuditError;
 use tenantry_engine::ports::store::StoreError;
@@ -64,7 +66,11 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let tokens = || error.downcast_ref::<TokensError>().map(TokensError::code);
     let writing = || error.downcast_ref::<WritingError>().map(WritingError::code);
     let glass = || error.downcast_ref::<GlassError>().map(GlassError::code);
+    let place = || error.downcast_ref::<NoPlace>().map(NoPlace::code);
+    let backup = || error.downcast_ref::<BackupError>().and_then(BackupError::code);
     tenants
+        .or_else(place)
+        .or_else(backup)
         .or_else(undecided)
         .or_else(writing)
         .or_else(glass)

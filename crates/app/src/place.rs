@@ -1,12 +1,15 @@
 //! Where the store is.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use tenantry_store::{Settings, Store};
 
 use crate::keys::KeyOptions;
+
+/// The stores that this program has opened.
+static OPENED: Mutex<Vec<Arc<Store>>> = Mutex::new(Vec::new());
 
 /// Opens the store at `url`, or at its usual place, with its keys.
 ///
@@ -14,11 +17,25 @@ use crate::keys::KeyOptions;
 /// A store that does not open, keys that are not its own, or no home to put it in.
 pub(crate) async fn open(url: Option<&str>, keys: &KeyOptions) -> anyhow::Result<Arc<Store>> {
     let provider = keys.provider(url)?;
-    let url = match url {
-        Some(url) => url.to_owned(),
-        None => usual()?,
-    };
-    Ok(tenantry_store::open_sealed(&url, &Settings::default(), provider).await?)
+    let store = tenantry_store::open_sealed(&self::url(url)?, &Settings::default(), provider).await?;
+    OPENED.lock().unwrap_or_else(PoisonError::into_inner).push(store.clone());
+    Ok(store)
+}
+
+/// Closes what was opened. A SQLite file then has in itself what its log had, so that a copy of the file alone is whole.
+pub(crate) async fn close_all() {
+    let opened = std::mem::take(&mut *OPENED.lock().unwrap_or_else(PoisonError::into_inner));
+    for store in opened {
+        store.close().await;
+    }
+}
+
+/// The address of the store, also where none is named.
+///
+/// # Errors
+/// No home to put it in.
+pub(crate) fn url(url: Option<&str>) -> anyhow::Result<String> {
+    url.map_or_else(usual, |url| Ok(url.to_owned()))
 }
 
 /// A file that belongs to the store: beside it where it is a file, else in the user's data folder.

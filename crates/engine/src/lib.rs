@@ -5,6 +5,7 @@
 pub mod access;
 mod announce;
 pub mod audit;
+pub mod backup;
 pub mod collect;
 mod contend;
 mod decide;

@@ -7,6 +7,7 @@
 
 mod bound;
 mod data_key;
+mod derived;
 mod envelope;
 mod environment;
 mod error;
@@ -17,6 +18,7 @@ mod secret;
 
 pub use bound::Bound;
 pub use data_key::{DataKeyId, DataKeyName, Purpose};
+pub use derived::{NAME_LENGTH, Namer};
 pub use envelope::{Algorithm, Key, OVERHEAD};
 pub use environment::EnvironmentProvider;
 pub use error::{KeyError, Unsealed};

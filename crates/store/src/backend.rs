@@ -46,6 +46,20 @@ impl Backend {
         self.read_shared(statement).await
     }
 
+    /// Begins a transaction that only reads, and sees everything as of one instant.
+    pub(crate) async fn view(&self, reach: Reach<'_>) -> Result<Work, Failure> {
+        match self {
+            // The instant is that of the first reading.
+            Self::Sqlite { readers, .. } => {
+                Work::begin(Connection::Sqlite(readers.acquire().await?), "BEGIN".to_owned()).await
+            }
+            Self::Postgres(pool) => {
+                let begin = reach.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                Work::begin(Connection::Postgres(pool.acquire().await?), begin).await
+            }
+        }
+    }
+
     /// Begins a transaction that writes.
     pub(crate) async fn begin(&self, reach: Reach<'_>) -> Result<Work, Failure> {
         match self {

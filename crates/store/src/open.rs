@@ -21,8 +21,8 @@ use crate::sealing::{Keys, kept_key, store_key};
 use crate::store::Store;
 
 /// Forward only: a migration that was released is never edited, and there is no way down.
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+pub(crate) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(crate) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// `PRAGMA application_id` of our files; the first migration sets it.
 const APPLICATION_ID: i64 = 1_414_419_033;
@@ -188,17 +188,7 @@ async fn migrate_file(place: &Place, options: &SqliteConnectOptions) -> Result<(
 }
 
 async fn open_server(place: &Place, options: &PgConnectOptions, settings: &Settings) -> Result<Backend, StoreError> {
-    let patience_ms = settings.patience.as_millis().max(1).to_string();
-    let options = options
-        .clone()
-        .application_name("tenantry")
-        // The server's own defaults may trade the last commits for speed; INVARIANT(durable) does not allow it.
-        .options([
-            ("synchronous_commit", "on"),
-            ("lock_timeout", patience_ms.as_str()),
-            ("statement_timeout", STATEMENT_TIMEOUT_MS),
-        ])
-        .disable_statement_logging();
+    let options = server_options(options, settings);
     // What migrations bring along for old rows is for everybody's.
     let migrates = options.clone().options([(fence::SETTING, fence::EVERYBODY)]);
     // A pool would try again until its time is up and then say no more than that.
@@ -210,10 +200,7 @@ async fn open_server(place: &Place, options: &PgConnectOptions, settings: &Setti
             return Err(refused(&place.to_string(), message));
         }
     };
-    let role = "SELECT current_user::text, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user";
-    let (role, passes): (String, bool) =
-        sqlx::query_as(role).fetch_one(&mut connection).await.map_err(|error| could_not_open(place, &error))?;
-    fence::check_role(place, &role, passes)?;
+    check_role(place, &mut connection).await?;
     // Closing the connection also ends the migrator's lock where it broke off.
     let result = POSTGRES.run_direct(None, &mut connection, false).await;
     if let Err(error) = connection.close().await {
@@ -228,17 +215,40 @@ async fn open_server(place: &Place, options: &PgConnectOptions, settings: &Setti
     ))
 }
 
+/// How we connect to a server.
+pub(crate) fn server_options(options: &PgConnectOptions, settings: &Settings) -> PgConnectOptions {
+    let patience_ms = settings.patience.as_millis().max(1).to_string();
+    options
+        .clone()
+        .application_name("tenantry")
+        // The server's own defaults may trade the last commits for speed; INVARIANT(durable) does not allow it.
+        .options([
+            ("synchronous_commit", "on"),
+            ("lock_timeout", patience_ms.as_str()),
+            ("statement_timeout", STATEMENT_TIMEOUT_MS),
+        ])
+        .disable_statement_logging()
+}
+
+/// Refuses a role that row-level security does not hold.
+pub(crate) async fn check_role(place: &Place, connection: &mut PgConnection) -> Result<(), StoreError> {
+    let role = "SELECT current_user::text, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user";
+    let (role, passes): (String, bool) =
+        sqlx::query_as(role).fetch_one(connection).await.map_err(|error| could_not_open(place, &error))?;
+    fence::check_role(place, &role, passes)
+}
+
 async fn close(connection: SqliteConnection) {
     if let Err(error) = connection.close().await {
         tracing::debug!(%error, "a connection did not close in order");
     }
 }
 
-fn could_not_open(place: &Place, error: &sqlx::Error) -> StoreError {
+pub(crate) fn could_not_open(place: &Place, error: &sqlx::Error) -> StoreError {
     refused(&place.to_string(), said(error, Trouble::of(error)))
 }
 
-fn could_not_migrate(place: &Place, migrator: &Migrator, error: MigrateError) -> StoreError {
+pub(crate) fn could_not_migrate(place: &Place, migrator: &Migrator, error: MigrateError) -> StoreError {
     let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
     match error {
         MigrateError::VersionMissing(found) => StoreError::TooNew { found, known },

@@ -93,6 +93,11 @@ impl Row {
         Self(cells.into_iter())
     }
 
+    /// All values that are left.
+    pub(crate) fn into_cells(self) -> impl Iterator<Item = Cell> {
+        self.0
+    }
+
     pub(crate) fn int(&mut self) -> Result<i64, Failure> {
         match self.0.next() {
             Some(Cell::Int(value)) => Ok(value),

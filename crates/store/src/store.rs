@@ -30,7 +30,7 @@ use crate::{answers, audit, control, decisions, documents, events, tokens, writt
 #[derive(Debug)]
 pub struct Store {
     pub(crate) backend: Backend,
-    place: Place,
+    pub(crate) place: Place,
     pub(crate) keys: Option<Arc<Keys>>,
 }
 

@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 use tenantry_engine::access::Action;
+use tenantry_engine::backup::backups;
 
 use super::platform;
 use crate::answer::Answer;
@@ -70,6 +71,8 @@ async fn ready(asked: &Asked) -> Result<Answer, Problem> {
 
 async fn metrics(asked: &Asked) -> Result<Answer, Problem> {
     asked.api.metrics.failing(asked.api.identities.failing());
+    let backups = backups(asked.api.store.as_ref()).await?;
+    asked.api.metrics.backups(backups.as_ref(), asked.now);
     Ok(Answer::text(TEXT, asked.api.metrics.text()))
 }
 

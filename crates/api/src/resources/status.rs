@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 use tenantry_engine::access::Action;
+use tenantry_engine::backup::backups;
 use tenantry_engine::{health, view};
 
 use crate::answer::Answer;
@@ -44,6 +45,8 @@ async fn status(asked: &Asked) -> Result<Answer, Problem> {
         controllers = view::controllers(store).await?;
         health::retain_alive(&mut controllers, asked.now);
         problems = health::of_controllers(&controllers, asked.now);
+        let backups = backups(asked.api.store.as_ref()).await?;
+        problems.extend(backups.and_then(|backups| backups.problem(asked.now)));
     }
     let (mut workloads, mut notes) = (0, Vec::new());
     for scope in asked.scopes() {

@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 76] = [
+const PAGES: [(&str, &str); 84] = [
     ("T1001", include_str!("../../../../docs/errors/T1001.md")),
     ("T1002", include_str!("../../../../docs/errors/T1002.md")),
     ("T1003", include_str!("../../../../docs/errors/T1003.md")),
@@ -24,6 +24,14 @@ const PAGES: [(&str, &str); 76] = [
     ("T104", include_str!("../../../../docs/errors/T104.md")),
     ("T105", include_str!("../../../../docs/errors/T105.md")),
     ("T106", include_str!("../../../../docs/errors/T106.md")),
+    ("T1101", include_str!("../../../../docs/errors/T1101.md")),
+    ("T1102", include_str!("../../../../docs/errors/T1102.md")),
+    ("T1103", include_str!("../../../../docs/errors/T1103.md")),
+    ("T1104", include_str!("../../../../docs/errors/T1104.md")),
+    ("T1105", include_str!("../../../../docs/errors/T1105.md")),
+    ("T1106", include_str!("../../../../docs/errors/T1106.md")),
+    ("T1107", include_str!("../../../../docs/errors/T1107.md")),
+    ("T1108", include_str!("../../../../docs/errors/T1108.md")),
     ("T1201", include_str!("../../../../docs/errors/T1201.md")),
     ("T1202", include_str!("../../../../docs/errors/T1202.md")),
     ("T1203", include_str!("../../../../docs/errors/T1203.md")),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tenantry_domain::time::Timestamp;
+use tenantry_engine::backup::{BackupStatus, backups};
 use tenantry_engine::health::{self, Problem};
 use tenantry_engine::ports::store::{StoreError, TokenStore as _};
 use tenantry_engine::scope::Scope;
@@ -26,6 +27,8 @@ struct Health {
     store_bytes: u64,
     controllers: Vec<ControllerStatus>,
     workloads: usize,
+    /// How backups stand; none where there were never any.
+    backups: Option<BackupStatus>,
     problems: Vec<Problem>,
     /// Glass that is broken: rights that somebody has for a short while.
     break_glass: Vec<Row>,
@@ -48,6 +51,8 @@ async fn look(store: &Arc<Store>, now: Timestamp) -> Result<Health, StoreError> 
     let workloads = view::workloads(store.as_ref(), &Scope::platform()).await?;
     health::retain_alive(&mut controllers, now);
     let mut problems = health::of_controllers(&controllers, now);
+    let backups = backups(store.as_ref()).await?;
+    problems.extend(backups.as_ref().and_then(|backups| backups.problem(now)));
     problems.extend(workloads.iter().filter_map(|status| health::of_workload(status, |_| true)));
     let broken = store.tokens_of_glass(&Scope::platform(), now).await?;
     Ok(Health {
@@ -56,6 +61,7 @@ async fn look(store: &Arc<Store>, now: Timestamp) -> Result<Health, StoreError> 
         store_bytes: store.size_bytes().await?,
         controllers,
         workloads: workloads.len(),
+        backups,
         problems,
         break_glass: broken.into_iter().map(Row::of).collect(),
         notes: workloads.iter().flat_map(health::notes).collect(),
@@ -74,6 +80,12 @@ fn picture(health: &Health) -> String {
         ));
     }
     lines.push(format!("workloads    {}", health.workloads));
+    if let Some(last) = health.backups.as_ref().and_then(|backups| backups.last.as_ref().map(|last| (last, backups))) {
+        let (last, backups) = last;
+        let every = backups.every.map_or_else(String::new, |every| format!(", one each {every}"));
+        let age = time::age(time::now().since(last.at));
+        lines.push(format!("backup       {} of {} ({age} ago) at {}{every}", last.name, last.at, backups.place));
+    }
     if health.healthy {
         lines.push("healthy".to_owned());
     }

@@ -1,6 +1,7 @@
 //! `tenantry up`: the server.
 
 mod api;
+mod backups;
 mod connect;
 mod folder;
 mod identities;
@@ -58,10 +59,12 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
         None => None,
     };
     let metrics = sources::sources(&settings)?;
+    let backups = backups::begin(common, &settings, &store).await?;
     // Before Kubernetes is reached, so that the API can tell that it is not.
     let api = api::serve(&settings, &store, &sealing.lags).await?;
     let Some(connection) = connect::connect(&settings, &store, &mut ends, &noticed).await? else {
         api::end(api).await;
+        backups::end(backups).await;
         sealing::end(sealing).await;
         forget(&store, &settings.holder).await;
         return Ok(ExitCode::SUCCESS);
@@ -90,14 +93,7 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
         let turn = driver.turn().await;
         if !told {
             told = true;
-            let mode = if settings.mode == Mode::Observe { "observes and writes nothing" } else { "acts" };
-            info!(
-                workloads = driver.fleet().len(),
-                millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-                store = store.describe(),
-                mode,
-                "ready"
-            );
+            tell_ready(&settings, &store, driver.fleet().len(), began);
         }
         let Some(wake) = turn.wake else { break };
         let sleep = wake.since(clock.now()).min(settings.cycle).as_duration();
@@ -110,9 +106,16 @@ pub(crate) async fn run(common: &Common, asked: Up) -> anyhow::Result<ExitCode> 
     tokio::join!(api::end(api), driver.stop());
     forget(&store, &settings.holder).await;
     drop(watching);
+    backups::end(backups).await;
     sealing::end(sealing).await;
     store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell_ready(settings: &Resolved, store: &Store, workloads: usize, began: Instant) {
+    let mode = if settings.mode == Mode::Observe { "observes and writes nothing" } else { "acts" };
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    info!(workloads, millis, store = store.describe(), mode, "ready");
 }
 
 /// Sleeps until the next cycle, and tells what is noticed meanwhile; whether the server is to end.

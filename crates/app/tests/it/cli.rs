@@ -559,8 +559,9 @@ fn every_command_has_help_with_an_example_and_what_changes_something_can_be_trie
     }
     assert!(seen.len() > 25, "{seen:?}");
     tried.sort();
-    let changing = "audit hold, audit prune, audit release, config apply, config export, config import, config rollback, keys shred, pause, policy apply, policy rm, \
-                    policy rollback, resume, role apply, role rm, role rollback, scale, token create, token revoke";
+    let changing = "audit hold, audit prune, audit release, backup prune, config apply, config export, config import, config rollback, \
+                    keys shred, pause, policy apply, policy rm, policy rollback, restore, resume, role apply, role rm, \
+                    role rollback, scale, token create, token revoke";
     assert_eq!(tried.join(",").trim_start(), changing);
 }
 

@@ -14,6 +14,7 @@ mod access;
 mod api;
 mod audit;
 mod backtest;
+mod backup;
 mod bed;
 mod cli;
 #[path = "../../../api/tests/it/dex.rs"]
@@ -28,6 +29,7 @@ mod login;
 mod policies;
 mod proof;
 mod remote;
+mod s3;
 mod stream;
 mod tenantry;
 mod vertical;

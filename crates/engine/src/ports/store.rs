@@ -210,6 +210,14 @@ pub enum StoreError {
         /// What the driver said.
         message: String,
     },
+    /// What was to be filled holds something.
+    #[error(
+        "{place} holds something already; a restore needs an empty place: name another, or move away what is there"
+    )]
+    NotEmpty {
+        /// Where, without secrets.
+        place: String,
+    },
     /// There is no room.
     #[error("the store has no room left while trying to {action}; nothing was written")]
     Full {
@@ -264,6 +272,7 @@ impl StoreError {
             Self::Owned { .. } => "T102",
             Self::TooNew { .. } => "T201",
             Self::Open { .. } => "T202",
+            Self::NotEmpty { .. } => "T1108",
             Self::Full { .. } => "T203",
             Self::Unavailable { .. } => "T204",
             Self::Refused { .. } => "T205",
@@ -281,6 +290,7 @@ impl StoreError {
             Self::Owned { .. }
             | Self::TooNew { .. }
             | Self::Open { .. }
+            | Self::NotEmpty { .. }
             | Self::Refused { .. }
             | Self::Keys { .. }
             | Self::Corrupt { .. } => Retry::Never,

@@ -14,6 +14,7 @@ mod both;
 
 mod again;
 mod audit;
+mod backup;
 mod chance;
 mod conformance;
 mod crash;

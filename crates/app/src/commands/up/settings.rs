@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use tenantry_api::Identity;
+use tenantry_backup::Keep;
 use tenantry_domain::unit::Span;
 use tenantry_operator::Options as KubernetesOptions;
 
@@ -52,6 +53,7 @@ pub(crate) enum LogFormat {
   tenantry up --settings /etc/tenantry/settings.yaml
   tenantry up --listen 0.0.0.0:7400 --tls-cert api.pem --tls-key api.key
   tenantry up --identities identities.yaml                     # who is known by OpenID, certificates, Kubernetes
+  tenantry up --backup-to s3://backups/tenantry --backup-every 1h --prometheus http://prometheus:9090
   TENANTRY_STORE=postgres://tenantry@db/tenantry tenantry up --prometheus eu=http://prom-eu:9090 --prometheus us=http://prom-us:9090
 
 A settings file has the flags' names as keys:
@@ -188,6 +190,15 @@ pub(crate) struct Up {
     /// How long audit logs are kept; what is older is pruned, and stays provable [default: for ever]
     #[arg(long, env = "TENANTRY_KEEP_AUDIT", value_name = "SPAN")]
     pub(crate) keep_audit: Option<Span>,
+    /// Where backups are kept: a folder, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX
+    #[arg(long, env = "TENANTRY_BACKUP_TO", value_name = "PLACE")]
+    pub(crate) backup_to: Option<String>,
+    /// From one backup to the next [default: 1h]
+    #[arg(long, env = "TENANTRY_BACKUP_EVERY", value_name = "SPAN")]
+    pub(crate) backup_every: Option<Span>,
+    /// Which backups are kept [default: last=3,hourly=24,daily=14,weekly=8,monthly=6]
+    #[arg(long, env = "TENANTRY_BACKUP_KEEP", value_name = "RULES")]
+    pub(crate) backup_keep: Option<String>,
     /// What is logged, such as `info` or `tenantry_engine=debug` [default: info]
     #[arg(long, env = "TENANTRY_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -216,6 +227,7 @@ pub(crate) struct Resolved {
     pub(crate) keep_holds: Span,
     pub(crate) keep_changes: Span,
     pub(crate) serves: Option<Serves>,
+    pub(crate) backups: Option<Backups>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -229,6 +241,14 @@ pub(crate) struct Serves {
 
 /// Audit logs are kept for so long at least: an accident, or an intruder, must not empty them.
 const AUDIT_KEPT_MIN: Span = Span::from_secs(86_400);
+/// Which backups the server takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Backups {
+    pub(crate) place: String,
+    pub(crate) every: Span,
+    pub(crate) keep: Keep,
+}
+
 /// Where the API is served unless told.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7400);
 
@@ -276,10 +296,26 @@ impl Up {
             keep_holds: over.keep_holds.unwrap_or(Span::from_secs(7 * 86_400)),
             keep_changes: over.keep_changes.unwrap_or(Span::from_secs(90 * 86_400)),
             serves: over.serves()?,
+            backups: over.backups()?,
             log: over.log.clone().unwrap_or_else(|| "info".to_owned()),
             log_format: over.log_format.unwrap_or(LogFormat::Text),
             flags: over,
         })
+    }
+
+    fn backups(&self) -> anyhow::Result<Option<Backups>> {
+        let Some(place) = self.backup_to.clone() else {
+            if self.backup_every.is_some() || self.backup_keep.is_some() {
+                bail!("--backup-every and --backup-keep are of no use without --backup-to: name a place");
+            }
+            return Ok(None);
+        };
+        let every = self.backup_every.unwrap_or(Span::from_secs(3600));
+        if every < Span::from_secs(60) {
+            bail!("a backup each {every} cannot be: it must be 1m or more");
+        }
+        let keep = self.backup_keep.as_deref().map(str::parse).transpose()?.unwrap_or_default();
+        Ok(Some(Backups { place, every, keep }))
     }
 
     fn serves(&self) -> anyhow::Result<Option<Serves>> {
@@ -343,6 +379,9 @@ impl Up {
             audit_to_ca: self.audit_to_ca.or(file.audit_to_ca),
             audit_webhook_secret_file: self.audit_webhook_secret_file.or(file.audit_webhook_secret_file),
             keep_audit: self.keep_audit.or(file.keep_audit),
+            backup_to: self.backup_to.or(file.backup_to),
+            backup_every: self.backup_every.or(file.backup_every),
+            backup_keep: self.backup_keep.or(file.backup_keep),
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
         }
