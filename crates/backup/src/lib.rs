@@ -1,7 +1,7 @@
 //! Backups: archives of snapshots of a store, on a folder or object storage.
 //!
 //! A snapshot is the rows of all tables, as they are in the database: what is sealed there stays sealed. They are cut into
-//! pieces ([`chunk`]), which are packed, sealed and named by a keyed hash of what they hold, so that what has not changed is
+//! pieces, which are packed, sealed and named by a keyed hash of what they hold, so that what has not changed is
 //! not written again. A manifest names the pieces of a backup, and is written last.
 //!
 //! INVARIANT(whole or absent): a backup is there when its manifest is; until then there are only pieces that nothing names.
