@@ -6,7 +6,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tenantry
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export CARGO
 
-.PHONY: help demo test check advisories schema bench
+.PHONY: help demo test check advisories schema bench fuzz
 help: ## Say what there is to make.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -33,6 +33,9 @@ advisories: ## Known weaknesses of dependencies; needs the advisory database on 
 schema: ## Write the JSON Schema of documents and the OpenAPI document anew.
 	UPDATE_EXPECT=1 $(CARGO) test -q -p tenantry-domain the_schema_is_checked_in
 	UPDATE_EXPECT=1 $(CARGO) test -q -p tenantry-api --lib the_document_is_checked_in
+
+fuzz: ## Fuzz what meets bytes from outside, ten minutes a target (SECONDS_EACH); wants a nightly compiler and cargo-fuzz.
+	@fuzz/run
 
 bench: ## Measure what bench/README.md records.
 	@bench/run
