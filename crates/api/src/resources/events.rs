@@ -185,7 +185,13 @@ impl Follower {
             }
             // A token that was revoked, or a role that was taken away, ends the stream.
             let scopes = self.scopes().await?;
+            let (before, waiting) = (self.at, self.ready.len());
             self.behind = self.read(&scopes).await.ok()?;
+            // What was read may have happened after that was asked, and after the token was revoked.
+            if self.ready.len() > waiting && self.scopes().await? != scopes {
+                self.ready.truncate(waiting);
+                (self.at, self.behind) = (before, true);
+            }
         }
     }
 
