@@ -4,7 +4,6 @@
 //! safe as the issuer's own.
 
 mod web;
-pub(crate) use self::web::chain;
 
 use async_trait::async_trait;
 use reqwest::Url;

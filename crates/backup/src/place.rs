@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
+use tenantry_domain::failure::with_causes;
 
 use crate::error::BackupError;
 
@@ -103,15 +104,7 @@ impl Place {
 
 /// What a library says, with its causes, and without what stands in addresses behind the question mark: that may be a secret.
 fn told(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = inner.source();
-    }
+    let text = with_causes(error);
     let words = text.split(' ').map(|word| match word.split_once('?') {
         Some((address, _)) if address.contains("://") => address,
         Some(_) | None => word,

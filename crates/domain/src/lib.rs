@@ -6,6 +6,7 @@
 pub mod almanac;
 pub mod config;
 pub mod demand;
+pub mod failure;
 pub mod id;
 pub mod plan;
 pub mod quantity;

@@ -2,13 +2,14 @@
 
 use kube::Error;
 use kube::core::Status;
+use tenantry_domain::failure::with_causes;
 use tenantry_engine::ports::cluster::ClusterError;
 
 /// The cluster's error for a failed request on a target.
 pub(crate) fn failure(verb: &'static str, target: &str, error: &Error) -> ClusterError {
     let target = target.to_owned();
     let Error::Api(status) = error else {
-        return ClusterError::Unknown { verb, target, message: chain(error) };
+        return ClusterError::Unknown { verb, target, message: with_causes(error) };
     };
     let message = said(status);
     match status.code {
@@ -24,17 +25,4 @@ pub(crate) fn failure(verb: &'static str, target: &str, error: &Error) -> Cluste
 /// The server's words, or at least its code.
 pub(crate) fn said(status: &Status) -> String {
     if status.message.is_empty() { format!("status {}", status.code) } else { status.message.clone() }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = inner.source();
-    }
-    text
 }

@@ -8,11 +8,11 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use tenantry_audit::{Form, Told, webhook_id, webhook_signature};
+use tenantry_domain::failure::with_causes;
 use tenantry_engine::ports::Clock;
 use tenantry_engine::ports::receiver::{Receiver, Undelivered};
 
 use super::undelivered;
-use crate::identity::chain;
 use crate::tls;
 
 /// How long an answer may take.
@@ -69,7 +69,7 @@ impl Webhook {
             .header("webhook-timestamp", seconds)
             .header("webhook-signature", signature)
             .body(body);
-        let answer = request.send().await.map_err(|error| undelivered(chain(&error.without_url())))?;
+        let answer = request.send().await.map_err(|error| undelivered(with_causes(&error.without_url())))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use tenantry_audit::{Seen, Submission};
+use tenantry_domain::failure::with_causes;
 use tenantry_engine::ports::witness::{Unheard, Witness, WitnessMemory, Witnessing};
 
-use crate::identity::chain;
 use crate::tls;
 
 /// How long an answer may take.
@@ -51,7 +51,7 @@ impl HttpWitness {
 #[async_trait]
 impl Witness for HttpWitness {
     async fn submit(&self, submission: &Submission) -> Result<Witnessing, Unheard> {
-        let failed = |error: reqwest::Error| unheard(chain(&error.without_url()));
+        let failed = |error: reqwest::Error| unheard(with_causes(&error.without_url()));
         let mut response = self.client.post(&self.url).body(submission.to_text()).send().await.map_err(failed)?;
         let status = response.status();
         let mut body = Vec::new();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
+use tenantry_domain::failure::with_causes;
 use tenantry_engine::ports::identity::Unanswered;
 
 use super::BYTES_MAX;
@@ -100,7 +101,8 @@ impl Web {
 
     async fn send(&self, request: RequestBuilder, address: &str) -> Result<(u16, Vec<u8>), Unanswered> {
         let said = |message: String| Unanswered { message };
-        let failed = |error: reqwest::Error| said(format!("{address} did not answer: {}", chain(&error.without_url())));
+        let failed =
+            |error: reqwest::Error| said(format!("{address} did not answer: {}", with_causes(&error.without_url())));
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
@@ -112,14 +114,4 @@ impl Web {
         }
         Ok((status, body))
     }
-}
-
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

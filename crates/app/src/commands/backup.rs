@@ -133,20 +133,6 @@ fn bytes(count: u64) -> String {
     if unit == "B" { format!("{count} B") } else { format!("{shown:.1} {unit}") }
 }
 
-/// The error of something that can be more than a backup's.
-pub(crate) fn told(error: &BackupError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = inner.source();
-    }
-    text
-}
-
 /// Shows how far work is, not more often than can be read.
 struct Told(std::time::Instant);
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::api::Up;
 use crate::cli::declared;
-use crate::folder::until;
+use crate::folder::{NOBODY, until};
 use crate::tenantry::Tenantry;
 use crate::witness;
 
@@ -167,4 +167,17 @@ fn a_server_is_witnessed_and_its_exports_say_so_until_its_store_is_put_back() {
     }
     let _up = Up::start_with(&tenantry, &["--witness", &flag]);
     until("it is told", || tenantry.says("status").contains("has seen another root log"));
+}
+
+#[test]
+fn a_webhook_that_others_could_listen_to_is_refused() {
+    let tenantry = Tenantry::new();
+    tenantry.write("hook.secret", &format!("whsec_{}", "QUJD".repeat(12)));
+    tenantry.write("kubeconfig", NOBODY);
+    let said = tenantry.says(
+        "up --mode observe --kubeconfig kubeconfig --listen 127.0.0.1:0 --log error \
+         --audit-to http://user:hidden@siem.example.net/hook --audit-webhook-secret-file hook.secret",
+    );
+    assert!(said.contains("neither by https nor on loopback") && said.ends_with("exit 1\n"), "{said}");
+    assert!(!said.contains("hidden"), "{said}");
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::StreamExt;
 use futures::stream;
+use tenantry_domain::failure::with_causes;
 use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::plan::{Action, Generation, Outcome, Plan, Planned};
 use tenantry_domain::snapshot::ScaleEvent;
@@ -157,7 +158,7 @@ impl Driver {
                     }
                     Fetched::Answer(Index::new(answer))
                 }
-                Err(error) => Fetched::Failed(format!("{} ({})", chain(&error), error.code())),
+                Err(error) => Fetched::Failed(format!("{} ({})", with_causes(&error), error.code())),
             };
             (query, fetched)
         });
@@ -318,17 +319,6 @@ fn why(planned: &tenantry_domain::plan::Planned) -> String {
         Some(bound) => format!("{source}; limited by {:?}", bound.limit),
         None => source,
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 impl Driver {

@@ -7,13 +7,14 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 use tenantry_backup::{About, Access, Archive, BackupError, Keep, Place, Pruning, Taken, prune, take};
+use tenantry_domain::failure::with_causes;
 use tenantry_domain::unit::Span;
 use tenantry_engine::backup::{BackupStatus, LastBackup, backups, keep_backups};
 use tenantry_engine::ports::store::audit::{AuditStore as _, Deed};
 use tenantry_engine::ports::store::{Authorship, StoreError};
 use tenantry_store::Store;
 
-use super::{At, Told, bytes, told};
+use super::{At, Told, bytes};
 use crate::author::author;
 use crate::cli::Common;
 use crate::failure::FOUND;
@@ -156,7 +157,7 @@ pub(crate) async fn make(made: Made<'_>, tell: &mut (dyn FnMut(&Taken) + Send)) 
     let before = before.unwrap_or_default();
     let after = match &done {
         Ok(done) => before.succeeded(said, done.last.clone()),
-        Err(error) => before.failed(said, told(error), now),
+        Err(error) => before.failed(said, with_causes(error), now),
     };
     let noted = keep_backups(store.as_ref(), &after, now).await.map_err(kept);
     let done = done?;
@@ -199,7 +200,7 @@ async fn work(made: Made<'_>, tell: &mut (dyn FnMut(&Taken) + Send)) -> Result<D
                 deeds.extend(dropped.iter().map(|name| deed("backup.drop", name, &by, archive.place())));
             }
             // The backup is there all the same, and the next one drops what this one does not.
-            Err(error) => not_dropped = Some(told(&error)),
+            Err(error) => not_dropped = Some(with_causes(&error)),
         }
     }
     store.note(&deeds).await.map_err(database("written to"))?;

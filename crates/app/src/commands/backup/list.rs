@@ -6,9 +6,10 @@ use clap::Args;
 use serde::Serialize;
 use tenantry_backup::Listed;
 
-use super::{At, bytes, open, told};
+use super::{At, bytes, open};
 use crate::cli::Common;
 use crate::{output, time};
+use tenantry_domain::failure::with_causes;
 
 /// What `list` takes.
 #[derive(Debug, Clone, Args)]
@@ -40,7 +41,7 @@ impl From<Listed> for Row {
         let Listed { name, manifest, .. } = listed;
         let (manifest, problem) = match manifest {
             Ok(manifest) => (Some(manifest), None),
-            Err(error) => (None, Some(told(&error))),
+            Err(error) => (None, Some(with_causes(&error))),
         };
         let at = manifest.as_ref().map_or_else(|| name.at(), |manifest| manifest.about.taken_at);
         Self {

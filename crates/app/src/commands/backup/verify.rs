@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use tenantry_audit::{PublicKeys, Verifier};
 use tenantry_backup::{Archive, Manifest, Name, Verdict, Which, fill, scan, verify};
+use tenantry_domain::failure::with_causes;
 use tenantry_domain::unit::Span;
 use tenantry_engine::audit::Audit;
 use tenantry_engine::ports::store::Authorship;
@@ -102,14 +103,14 @@ pub(super) async fn run(common: &Common, command: Verify) -> anyhow::Result<Exit
 async fn restored(common: &Common, archive: &Archive, which: &Which) -> anyhow::Result<Restored> {
     let manifest = match archive.find(which).await {
         Ok(manifest) => manifest,
-        Err(error) => return Ok(failed("the backup", super::told(&error))),
+        Err(error) => return Ok(failed("the backup", with_causes(&error))),
     };
     let folder = tempfile::tempdir().context("there is no place for a temporary file")?;
     let (url, settings) = (format!("sqlite:{}", folder.path().join("verify.db").display()), Settings::default());
     let mut filling = Filling::begin(&url, manifest.about.schema, &settings).await?;
     let filled = match fill(archive, &manifest, &mut filling, &mut |_| {}).await {
         Ok(filled) => filled,
-        Err(error) => return Ok(failed(manifest.name.as_str(), super::told(&error))),
+        Err(error) => return Ok(failed(manifest.name.as_str(), with_causes(&error))),
     };
     // Cut again, the same rows come to the same pieces, and no others do.
     let seen = scan(archive, &mut filling, &manifest).await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenantry_backup::{Access, Keep, Place, Taken};
+use tenantry_domain::failure::with_causes;
 use tenantry_domain::unit::Span;
 use tenantry_engine::backup::backups;
 use tenantry_engine::ports::store::{Authorship, ControlStore as _};
@@ -149,7 +150,7 @@ impl Keeper {
                 }
             }
             Err(error) => {
-                let what = backup::told(&error);
+                let what = with_causes(&error);
                 error!(error = what, code = error.code(), "no backup was taken");
             }
         }

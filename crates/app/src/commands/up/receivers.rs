@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tenantry_adapters::audit::{FileReceiver, Syslog, Webhook};
+use tenantry_adapters::identity::safe;
 use tenantry_audit::Form;
 use tenantry_domain::unit::Span;
 use tenantry_engine::audit::Audit;
@@ -77,6 +78,8 @@ pub(super) fn read(text: &str, flags: &Up, own: &str) -> anyhow::Result<Destinat
             let file = flags.audit_webhook_secret_file.as_deref();
             let file =
                 file.context("a webhook is signed: name the file of its secret with --audit-webhook-secret-file")?;
+            // Its secret signs, and hides nothing: entries have details of tenants' configuration.
+            safe(address).map_err(|why| anyhow::anyhow!("audit logs are not sent to {shown}: {why}"))?;
             let form = form.unwrap_or(Form::CloudEvents);
             Box::new(Webhook::new(url.as_str(), secret(file)?, form, ca, Box::new(SystemClock))?)
         }
