@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use tenantry_adapters::archive;
-use tenantry_backup::{Access, Archive, BackupError, Name, Place};
+use tenantry_backup::{Access, Archive, Name, Place};
 
 use crate::cli::Common;
 use crate::terminal;
