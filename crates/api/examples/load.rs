@@ -52,7 +52,7 @@ async fn main() -> Outcome<()> {
         return serve(Path::new(&arguments.next().ok_or("serve needs a folder")?)).await;
     }
     // The client wants one before it is built, though nothing is encrypted here.
-    rustls::crypto::ring::default_provider().install_default().map_err(|_| "another provider is installed")?;
+    rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| "another provider is installed")?;
     let folder = tempfile::tempdir()?;
     let server = Server::start(folder.path())?;
     println!("{TENANTS} tenants, {ASKING} of them asking, {SECONDS} s each");

@@ -33,7 +33,7 @@ pub(crate) fn config(identity: &Identity) -> Result<ServerConfig, ServeError> {
     let bad = |file: &Path, message: String| ServeError::Certificate { file: file.to_owned(), message };
     let certificates = read(&identity.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&identity.key).map_err(|error| bad(&identity.key, error.to_string()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| bad(&identity.certificate, error.to_string()))?;

@@ -135,13 +135,13 @@ impl Manifest {
     /// Rows of all tables.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.tables.iter().map(|table| table.rows).sum()
+        self.tables.iter().fold(0, |sum, table| sum.saturating_add(table.rows))
     }
 
     /// Bytes of all rows, before they were packed.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.chunks().map(|chunk| chunk.bytes).sum()
+        self.chunks().fold(0, |sum, chunk| sum.saturating_add(chunk.bytes))
     }
 
     /// Its pieces.

@@ -127,7 +127,7 @@ async fn a_client_certificate_opens_a_server_that_asks_for_one() {
     let (client_cert, client_key) = issue("tenantry");
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(server_key.serialize_der());
     let tls = rustls::ServerConfig::builder_with_provider(provider)

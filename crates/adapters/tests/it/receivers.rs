@@ -126,7 +126,7 @@ async fn syslog_over_tls_trusts_the_named_authority_alone() {
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, certified.cert.pem()).unwrap();
     let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()

@@ -63,7 +63,7 @@ impl Drop for Server {
 
 /// A client with no more of TLS than the given authorities.
 pub(crate) fn client(roots: rustls::RootCertStore) -> reqwest::ClientBuilder {
-    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)

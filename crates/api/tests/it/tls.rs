@@ -1,6 +1,12 @@
 //! TLS.
 
+use std::sync::Arc;
+
+use rustls::NamedGroup;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::ServerName;
 use tenantry_api::Identity;
+use tokio_rustls::TlsConnector;
 
 use crate::server::{Server, ample, client};
 
@@ -46,4 +52,27 @@ async fn a_certificate_that_cannot_be_used_is_named() {
     let other = certificate();
     let mixed = Identity { key: other.identity.key.clone(), ..identity };
     assert_eq!(tenantry_api::Listening::on(address, Some(&mixed)).await.unwrap_err().code(), "T814");
+}
+
+/// What is recorded today is not read by whoever has a quantum computer one day: both sides take the hybrid where they know it.
+#[tokio::test]
+async fn keys_are_agreed_on_by_a_hybrid_that_quantum_computers_do_not_break() {
+    let Certificate { identity, roots, _folder } = certificate();
+    let server = Server::with(ample(), Some(&identity)).await;
+    let address = server.url.trim_start_matches("https://");
+    let agreed = async |provider: CryptoProvider| {
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth();
+        let connection = tokio::net::TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let spoken = TlsConnector::from(Arc::new(config)).connect(name, connection).await.unwrap();
+        spoken.get_ref().1.negotiated_key_exchange_group().unwrap().name()
+    };
+    assert_eq!(agreed(aws_lc_rs::default_provider()).await, NamedGroup::X25519MLKEM768);
+    // Who does not know it is served all the same.
+    let older = CryptoProvider { kx_groups: vec![aws_lc_rs::kx_group::X25519], ..aws_lc_rs::default_provider() };
+    assert_eq!(agreed(older).await, NamedGroup::X25519);
 }

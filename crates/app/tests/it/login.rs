@@ -60,7 +60,7 @@ impl Person<'_> {
 
 fn browser() -> reqwest::Client {
     let tls = tokio_rustls::rustls::ClientConfig::builder_with_provider(
-        tokio_rustls::rustls::crypto::ring::default_provider().into(),
+        tokio_rustls::rustls::crypto::aws_lc_rs::default_provider().into(),
     )
     .with_safe_default_protocol_versions()
     .unwrap()

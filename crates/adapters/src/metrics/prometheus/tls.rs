@@ -1,4 +1,4 @@
-//! The client's side of TLS, on `ring`; nothing here sets or reads a process-wide provider.
+//! The client's side of TLS, on aws-lc-rs; nothing here sets or reads a process-wide provider.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::{Settings, SettingsError};
 /// [`SettingsError`] that names the file.
 pub(super) fn client_config(settings: &Settings, encrypted: bool) -> Result<ClientConfig, SettingsError> {
     let tls = |source| SettingsError::Tls { source };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(tls)?;
     let builder = match &settings.ca {
         Some(path) => {
