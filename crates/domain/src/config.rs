@@ -34,7 +34,7 @@ pub use draft::Draft;
 pub use explain::Explained;
 pub use layers::{Effective, Layers};
 pub use problem::{Problem, Problems};
-pub use query::averaged_over;
+pub use query::{averaged_over, is_query, reads_only};
 pub use schema::schema;
 
 /// Which document of the configuration.

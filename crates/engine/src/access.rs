@@ -27,8 +27,8 @@ pub use issue::{Asked, Issued, Tokens, TokensError};
 pub use maker::{Ends, LIVES_USUALLY};
 pub use tenantry_policy::access::{
     Action, ActionError, Binding, BindingError, Circumstances, DeclaredError, DeclaredName, DeclaredRole,
-    DeclaredRoles, Kind, Listed, Principal, Resource, Rewrite, Role, RoleError, RoleName, RoleNameError, RuleSet,
-    Rules, RulesError, Shared, Sizes, TenantFacts, Verdict, Written, WrittenError,
+    DeclaredRoles, Kind, Listed, Principal, Reach, Resource, Rewrite, Role, RoleError, RoleName, RoleNameError,
+    RuleSet, Rules, RulesError, Shared, Sizes, TenantFacts, Verdict, Written, WrittenError,
 };
 pub use token::Presented;
 pub use writing::{Applied, Body, Writing, WritingError};
@@ -85,7 +85,7 @@ pub enum AccessError {
     #[error("the token is not valid: it is unknown, ended or misspelt; ask for another")]
     Unauthenticated,
     /// They may not. Says nothing of whether the target is there.
-    #[error("`{principal}` may not {action} on {target}{}", because(.policies))]
+    #[error("`{principal}` may not {action} on {target}{}", because(.policies, .says))]
     Refused {
         /// Who asked.
         principal: String,
@@ -95,14 +95,17 @@ pub enum AccessError {
         target: Target,
         /// Which policies forbid it; none where nothing permits it, and none where the caller's roles do not reach.
         policies: Vec<String>,
+        /// What the walls among them say. What is written over those is not told to whom it stops.
+        says: Vec<String>,
     },
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-fn because(policies: &[String]) -> String {
-    if policies.is_empty() { String::new() } else { format!(": forbidden by {}", policies.join(", ")) }
+fn because(policies: &[String], says: &[String]) -> String {
+    let said = if says.is_empty() { String::new() } else { format!(" ({})", says.join("; ")) };
+    if policies.is_empty() { String::new() } else { format!(": forbidden by {}{said}", policies.join(", ")) }
 }
 
 impl AccessError {

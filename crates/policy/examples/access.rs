@@ -80,7 +80,7 @@ fn main() {
     let circumstances = Circumstances {
         from: Some("192.0.2.7".parse().unwrap()),
         scale: Some(Sizes { from: Replicas::new(4), to: Replicas::new(6) }),
-        rewrite: Some(Rewrite { touches: BTreeSet::from(["autoscaling".to_owned()]), ceilings: Vec::new() }),
+        rewrite: Some(Rewrite { touches: BTreeSet::from(["autoscaling".to_owned()]), ..Rewrite::default() }),
         ..Circumstances::at(Timestamp::from_millis(1_795_600_000_000))
     };
     let mut dice = Dice(0x5eed);

@@ -16,7 +16,7 @@ mod zones;
 pub use action::{Action, ActionError, Kind};
 pub use declared::{DeclaredError, DeclaredName, DeclaredRole, DeclaredRoles, ROLES_MAX, RoleName, RoleNameError};
 pub use principal::{Binding, BindingError, Principal, Role, RoleError};
-pub use resource::{Circumstances, Resource, Rewrite, Sizes, TenantFacts};
+pub use resource::{Circumstances, Reach, Resource, Rewrite, Sizes, TenantFacts};
 pub use rules::{Listed, POLICIES_MAX, POLICY_BYTES_MAX, RuleSet, Rules, RulesError, Shared, Written, WrittenError};
 pub use verdict::Verdict;
 

@@ -175,16 +175,66 @@ async fn many_documents_are_taken_all_or_none() {
 #[tokio::test]
 async fn another_tenants_workload_is_not_named_where_two_would_size_one_object() {
     let (server, admin) = declared().await;
-    let secret = "tenant_config:\n  workloads:\n    hidden-name: { namespace: shop, name: web }\n";
+    let secret = "tenant_config:\n  workloads:\n    hidden-name: { namespace: acme, name: web }\n";
     assert_eq!(server.put("/v1/tenants/rival/config", &admin, secret).await.status.as_u16(), 200);
     let editor = server.token(Role::TenantAdmin, "acme").await;
-    let mine = "tenant_config:\n  tier: gold\n  autoscaling: { max_replicas: 20 }\n  workloads:\n    api: { namespace: shop, name: web }\n";
+    let mine =
+        "tenant_config:\n  tier: gold\n  autoscaling: { max_replicas: 20 }\n  workloads:\n    api: { name: web }\n";
     let told = server.put("/v1/tenants/acme/config", &editor, mine).await;
     assert_eq!(told.code(), "T101");
     assert!(told.text.contains("a workload of another tenant already"), "{}", told.text);
     assert!(!told.text.contains("rival") && !told.text.contains("hidden-name"), "{}", told.text);
     let told = server.put("/v1/tenants/acme/config", &admin, mine).await;
     assert!(told.text.contains("rival/hidden-name"), "the platform's own people are told: {}", told.text);
+}
+
+/// Tenantry's rights in clusters and in the metrics source are nobody's to borrow.
+#[tokio::test]
+async fn a_tenants_people_reach_no_objects_and_no_series_of_others() {
+    let (server, admin) = declared().await;
+    let with = |more: &str| format!("{ACME}    {more}\n");
+    let workload = |rest: &str| with(&format!("web: {{ namespace: shared, name: {rest}"));
+    // What the platform gave is kept and changed in other ways, and is no leave to take more.
+    let given = workload("acme-web }");
+    assert_eq!(server.put("/v1/tenants/acme/config", &admin, &given).await.json()["did"], "changed");
+    let signal = |query: &str| {
+        let signal = format!("signals: {{ jobs: {{ query: '{query}', per_replica: 1 }} }}");
+        given.replace("max_replicas: 20", &format!("max_replicas: 20, {signal}"))
+    };
+    let token = server.token(Role::TenantAdmin, "acme").await;
+    let refused = [
+        workload("globex-web }"),
+        workload("acme-web, kind: StatefulSet }"),
+        workload("acme-web }\n    dns: { namespace: kube-system, name: coredns }"),
+        with("dns: { namespace: kube-system, selector: { app: dns } }"),
+        signal("sum(rate(jobs_total[1m]))"),
+        signal("jobs{namespace=\"globex\"}"),
+        signal("jobs{namespace=\"acme\"} + scalar(jobs{namespace=\"globex\"})"),
+    ];
+    for text in &refused {
+        let told = server.put("/v1/tenants/acme/config", &token, text).await;
+        assert_eq!((told.status.as_u16(), told.code().as_str()), (403, "T702"), "{text}\n{}", told.text);
+        let dry = server.put("/v1/tenants/acme/config?dry_run=true", &token, text).await;
+        assert_eq!(dry.status.as_u16(), 403, "{text}");
+        let named = text.replace("tenant_config:\n", "tenant_config:\n  tenant: acme\n");
+        let many = server.ask(Method::POST, "/v1/apply", &token).body(named);
+        assert_eq!(many.send().await.unwrap().status().as_u16(), 403, "{text}");
+    }
+    let told = server.put("/v1/tenants/acme/config", &token, &refused[0]).await;
+    assert!(told.text.contains("wall.reach") && told.text.contains("namespace="), "{}", told.text);
+    let allowed = [
+        given.replace("20", "21"),
+        signal("sum(rate(jobs_total{namespace=\"acme\"}[1m]))"),
+        signal("jobs{tenant=\"acme\"}"),
+        with("jobs: { kind: StatefulSet }"),
+    ];
+    for text in &allowed {
+        let did = server.put("/v1/tenants/acme/config", &token, text).await;
+        assert_eq!(did.status.as_u16(), 200, "{text}\n{}", did.text);
+    }
+    // What was given up, or taken away, is not gone back to.
+    let back = server.ask(Method::POST, "/v1/tenants/acme/config/rollback?to=2", &token);
+    assert_eq!(Answered::of(back.send().await.unwrap()).await.code(), "T702");
 }
 
 #[tokio::test]

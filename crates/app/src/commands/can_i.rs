@@ -13,6 +13,7 @@ use tenantry_engine::access::{
 use tenantry_engine::ports::store::{KeyId, TokenStore as _};
 use tenantry_store::Store;
 
+use super::policy::Reached;
 use super::token::{RoleIn, roles};
 use crate::cli::Common;
 use crate::failure::FOUND;
@@ -58,6 +59,9 @@ pub(crate) struct CanI {
     /// writeConfig: a change of these fields, such as `autoscaling,budget`
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     touches: Vec<String>,
+    /// writeConfig: a change that reaches beyond the tenant
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum)]
+    reaches: Vec<Reached>,
     /// writeConfig: a change that raises a `max_replicas` by so many percent
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     raises: u32,
@@ -141,7 +145,11 @@ async fn principal(store: &Store, gate: &Gate, asked: &CanI) -> anyhow::Result<P
 fn circumstances(asked: &CanI) -> Circumstances {
     let hundred = 100_u32;
     let ceiling = Sizes { from: Replicas::new(hundred), to: Replicas::new(hundred.saturating_add(asked.raises)) };
-    let rewrite = Rewrite { touches: asked.touches.iter().cloned().collect(), ceilings: vec![ceiling] };
+    let rewrite = Rewrite {
+        touches: asked.touches.iter().cloned().collect(),
+        ceilings: vec![ceiling],
+        reaches: asked.reaches.iter().copied().map(Into::into).collect(),
+    };
     Circumstances { from: asked.from, rewrite: Some(rewrite), ..Circumstances::at(time::now()) }
 }
 

@@ -15,6 +15,8 @@ use tenantry_engine::access::{Applied, Body, DeclaredRoles, Rules, Writing, Writ
 use tenantry_engine::ports::store::{Authorship, WrittenKey, WrittenKind, WrittenRevision};
 use tenantry_engine::scope::Scope;
 
+pub(super) use judge::Reached;
+
 use crate::author::author;
 use crate::cli::Common;
 use crate::failure::FOUND;
@@ -75,7 +77,7 @@ A table is YAML:
     expect: deny
     by: [night]                 # policies that say so, where that matters
 
-Of `when` there are: at, from, dry_run, scale, touches, raises. Ends with 3 when a case comes out otherwise, or when no case
+Of `when` there are: at, from, dry_run, scale, touches, reaches, raises. Ends with 3 when a case comes out otherwise, or when no case
 reaches a policy.")]
     Test(cases::Test),
 }

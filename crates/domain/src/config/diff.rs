@@ -1,5 +1,7 @@
 //! What differs between two documents or two effective configurations, field by field.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,20 +24,16 @@ pub fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<FieldChange> {
     let (mut old, mut new) = (Vec::new(), Vec::new());
     leaves("", before.unwrap_or(&Value::Null), &mut old);
     leaves("", after.unwrap_or(&Value::Null), &mut new);
-    let mut changes: Vec<FieldChange> = Vec::new();
-    for (field, value) in &old {
-        let other = new.iter().find(|(name, _)| name == field).map(|(_, value)| value.clone());
-        if other.as_ref() != Some(value) {
-            changes.push(FieldChange { field: field.clone(), before: Some(value.clone()), after: other });
-        }
+    // Who writes a document decides how many fields it has: nothing here takes their square.
+    let mut fields: BTreeMap<String, (Option<String>, Option<String>)> = BTreeMap::new();
+    for (field, value) in old {
+        fields.entry(field).or_default().0 = Some(value);
     }
     for (field, value) in new {
-        if !old.iter().any(|(name, _)| *name == field) {
-            changes.push(FieldChange { field, before: None, after: Some(value) });
-        }
+        fields.entry(field).or_default().1 = Some(value);
     }
-    changes.sort_by(|a, b| a.field.cmp(&b.field));
-    changes
+    let differing = fields.into_iter().filter(|(_, (before, after))| before != after);
+    differing.map(|(field, (before, after))| FieldChange { field, before, after }).collect()
 }
 
 /// Every field that holds a value, with it as text.

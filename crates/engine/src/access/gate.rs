@@ -17,6 +17,9 @@ use super::{AccessError, Presented, Target};
 use crate::ports::store::{AccessStore, KeyId, StoreError, TokenRecord, Versions};
 use crate::scope::Scope;
 
+/// How the names of built-in walls begin. Nothing that is written over them is named so.
+const WALLS: &str = "wall.";
+
 /// The use of a token is noted to the minute: each note is a write.
 const NOTED_MS: i64 = 60_000;
 
@@ -207,20 +210,17 @@ impl Gate {
         circumstances: &Circumstances,
     ) -> Result<Admission, AccessError> {
         let principal = &caller.principal;
-        let verdict =
-            self.judge(principal, action, on, circumstances, caller.as_of.filter(|_| caller.at_once)).await?.verdict;
+        let as_of = caller.as_of.filter(|_| caller.at_once);
+        let Explained { verdict, says } = self.judge(principal, action, on, circumstances, as_of).await?;
         if verdict.allowed {
             let scope = on.tenant().map_or_else(Scope::platform, |tenant| Scope::tenant(tenant.clone()));
             return Ok(Admission { scope, action, verdict });
         }
         // Which wall it was says nothing that the caller does not know, but where they do not reach not even that.
         let reaches = on.tenant().is_none_or(|tenant| principal.reaches(tenant));
-        Err(AccessError::Refused {
-            principal: principal.id.clone(),
-            action,
-            target: on.clone(),
-            policies: if reaches { verdict.policies } else { Vec::new() },
-        })
+        let policies = if reaches { verdict.policies } else { Vec::new() };
+        let says = policies.iter().zip(says).filter(|(id, _)| id.starts_with(WALLS)).map(|(_, says)| says).collect();
+        Err(AccessError::Refused { principal: principal.id.clone(), action, target: on.clone(), policies, says })
     }
 
     /// Where a caller may do something that asks about many at once: on the whole platform, or else in each of the

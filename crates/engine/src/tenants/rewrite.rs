@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tenantry_domain::config::{Document, DocumentKey, Layers, diff};
+use tenantry_domain::config::{Document, DocumentKey, FieldChange, Layers, diff, is_query, reads_only};
 use tenantry_domain::id::{TenantId, WorkloadName};
+use tenantry_domain::spec::ScaleTarget;
 use tenantry_domain::unit::Replicas;
-use tenantry_policy::access::{Rewrite, Sizes};
+use tenantry_policy::access::{Reach, Rewrite, Sizes};
 
 use super::{Tenants, TenantsError};
 
@@ -31,6 +32,7 @@ impl Tenants {
         let touches = fields.iter().map(|change| first(&change.field)).collect();
         // What cannot be resolved as it stands had no ceiling to speak of.
         let old = before.and_then(|before| ceilings(&found.layers, before).ok()).unwrap_or_default();
+        let sized = before.and_then(|before| targets(&found.layers, before).ok()).unwrap_or_default();
         let mut layers = found.layers;
         beside
             .into_iter()
@@ -38,14 +40,30 @@ impl Tenants {
             .cloned()
             .for_each(|one| layers.insert(one));
         let new = ceilings(&layers, after)?;
+        let objects = targets(&layers, after)?.iter().any(|one| one.namespace != id.as_str() && !sized.contains(one));
+        let series = fields.iter().any(|change| reads_others(change, id));
+        let reaches = [(Reach::Objects, objects), (Reach::Series, series)];
+        let reaches = reaches.into_iter().filter_map(|(reach, it_does)| it_does.then_some(reach)).collect();
         let default = old.get(&None).copied().unwrap_or(Replicas::new(0));
         let sizes = |(name, to): (&Option<WorkloadName>, &Replicas)| Sizes {
             from: old.get(name).copied().unwrap_or(default),
             to: *to,
         };
         let base = found.heads.get(after.key()).map_or(0, |head| head.number);
-        Ok((Rewrite { touches, ceilings: new.iter().map(sizes).collect() }, base))
+        Ok((Rewrite { touches, ceilings: new.iter().map(sizes).collect(), reaches }, base))
     }
+}
+
+/// The objects that a tenant's workloads size, those that are not scaled among them.
+fn targets(layers: &Layers, tenant: &Document) -> Result<Vec<ScaleTarget>, TenantsError> {
+    Ok(layers.resolve(tenant)?.workloads().into_iter().map(|spec| spec.target).collect())
+}
+
+/// Whether a change brings a query that reads more than the tenant's own series, as far as the two labels say by which
+/// answers are told apart.
+fn reads_others(change: &FieldChange, id: &TenantId) -> bool {
+    let own = [("namespace", id.as_str()), ("tenant", id.as_str())];
+    is_query(&change.field) && change.after.as_deref().is_some_and(|query| !reads_only(query, &own))
 }
 
 /// The most replicas of each workload, and of one that does not say (none).

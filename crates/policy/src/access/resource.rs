@@ -93,6 +93,26 @@ impl Sizes {
     }
 }
 
+/// What is beyond a tenant, and a change of its document would reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Objects in a namespace that is not named as the tenant, which it did not size before.
+    Objects,
+    /// Series of others: by a query of which a selector does not ask for the tenant.
+    Series,
+}
+
+impl Reach {
+    /// As policies write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Objects => "objects",
+            Self::Series => "series",
+        }
+    }
+}
+
 /// What a change of a tenant's document would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rewrite {
@@ -100,6 +120,8 @@ pub struct Rewrite {
     pub touches: BTreeSet<String>,
     /// The most replicas of the tenant's default and of each workload, before and after, layers included.
     pub ceilings: Vec<Sizes>,
+    /// What it reaches beyond the tenant.
+    pub reaches: BTreeSet<Reach>,
 }
 
 impl Rewrite {

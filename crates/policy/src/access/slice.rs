@@ -140,6 +140,8 @@ fn context(types: &Types, action: Action, circumstances: &Circumstances) -> Resu
         pairs.push(("raise".to_owned(), long(rewrite.raise_percent())));
         let touches = rewrite.touches.iter().map(|field| RestrictedExpression::new_string(field.clone()));
         pairs.push(("touches".to_owned(), RestrictedExpression::new_set(touches)));
+        let reaches = rewrite.reaches.iter().map(|one| RestrictedExpression::new_string(one.as_str().to_owned()));
+        pairs.push(("reaches".to_owned(), RestrictedExpression::new_set(reaches)));
     }
     Context::from_pairs(pairs).map_err(|error| error.to_string())
 }

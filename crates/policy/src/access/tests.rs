@@ -66,7 +66,7 @@ fn sizes(from: u32, to: u32) -> Sizes {
 
 fn rewrite(touches: &[&str], ceilings: &[Sizes]) -> Rewrite {
     let touches: BTreeSet<String> = touches.iter().map(|field| (*field).to_owned()).collect();
-    Rewrite { touches, ceilings: ceilings.to_vec() }
+    Rewrite { touches, ceilings: ceilings.to_vec(), reaches: BTreeSet::new() }
 }
 
 /// On a Wednesday, with every circumstance said and none that hinders.

@@ -149,7 +149,7 @@ async fn a_suspension_counts_at_the_next_request() {
     let suspends = declares(1, "tier_config: { name: gold, lifecycle: suspended }");
     world.fresh.store.revise(&[suspends], &ann()).await.unwrap();
     let error = may().await.unwrap_err();
-    assert!(error.to_string().ends_with("forbidden by wall.standing"), "{error}");
+    assert!(error.to_string().contains("forbidden by wall.standing (a tenant is made"), "{error}");
     world.fresh.store.revise(&[declares(2, "tier_config: { name: gold }")], &ann()).await.unwrap();
     may().await.unwrap();
     // What cannot be read may be suspended.

@@ -8,7 +8,8 @@ use tenantry_domain::id::{TenantId, WorkloadKey};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
 use tenantry_engine::access::{
-    Action, Binding, Circumstances, Principal, Resource, Rewrite, RoleName, RuleSet, Rules, Sizes, TenantFacts, Verdict,
+    Action, Binding, Circumstances, Principal, Reach, Resource, Rewrite, RoleName, RuleSet, Rules, Sizes, TenantFacts,
+    Verdict,
 };
 
 /// Two o'clock in the afternoon of a Monday, unless a case says when.
@@ -56,7 +57,27 @@ struct When {
     dry_run: bool,
     scale: Option<Scale>,
     touches: BTreeSet<String>,
+    reaches: Vec<Reached>,
     raises: u32,
+}
+
+/// What a change reaches beyond the tenant, as it is written.
+#[derive(Debug, Clone, Copy, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(in super::super) enum Reached {
+    /// Objects in a namespace that is not the tenant's.
+    Objects,
+    /// Series of others.
+    Series,
+}
+
+impl From<Reached> for Reach {
+    fn from(reached: Reached) -> Self {
+        match reached {
+            Reached::Objects => Self::Objects,
+            Reached::Series => Self::Series,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -128,7 +149,8 @@ impl Case {
     }
 
     fn circumstances(&self) -> Result<Circumstances, String> {
-        let When { at, from, dry_run, scale, touches, raises } = &self.when;
+        let When { at, from, dry_run, scale, touches, reaches, raises } = &self.when;
+        let reaches = reaches.iter().copied().map(Reach::from).collect();
         let now = match at {
             None => USUALLY_AT,
             Some(text) => {
@@ -143,7 +165,7 @@ impl Case {
             dry_run: *dry_run,
             from: *from,
             scale: scale.map(|scale| sizes(scale.from, scale.to)),
-            rewrite: Some(Rewrite { touches: touches.clone(), ceilings }),
+            rewrite: Some(Rewrite { touches: touches.clone(), ceilings, reaches }),
         })
     }
 }

@@ -46,6 +46,18 @@ fn what_is_the_platforms_to_say_is_not_the_tenants() {
 }
 
 #[test]
+fn what_is_beyond_a_tenant_is_the_platforms_to_give() {
+    for reach in [Reach::Objects, Reach::Series] {
+        let change = || Rewrite { reaches: BTreeSet::from([reach]), ..rewrite(&["workloads"], &[]) };
+        for role in [Role::TenantEditor, Role::TenantAdmin] {
+            let verdict = writes(role, &tenant("acme"), change());
+            assert_eq!((verdict.allowed, verdict.policies), (false, vec!["wall.reach".to_owned()]), "{role} {reach:?}");
+        }
+        assert!(writes(Role::PlatformAdmin, &tenant("acme"), change()).allowed, "{reach:?}");
+    }
+}
+
+#[test]
 fn a_suspended_tenant_is_read_only_but_for_the_platforms_administrator() {
     let suspended = Resource::Tenant(TenantFacts { suspended: true, ..facts("acme") });
     for role in Role::ALL {

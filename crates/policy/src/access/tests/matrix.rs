@@ -69,10 +69,13 @@ fn every_wall_is_needed() {
     both.bindings.extend(somebody(Role::PlatformAdmin, "acme").bindings);
     let suspended = Resource::Tenant(TenantFacts { suspended: true, ..facts("acme") });
     let promotes = Circumstances { rewrite: Some(rewrite(&["tier"], &[])), ..harmless() };
+    let abroad = Rewrite { reaches: BTreeSet::from([Reach::Series]), ..rewrite(&["workloads"], &[]) };
+    let abroad = Circumstances { rewrite: Some(abroad), ..harmless() };
     let cases = [
         ("wall.auditor", both, tenant("acme"), harmless(), Action::WriteConfig),
         ("wall.standing", somebody(Role::TenantAdmin, "acme"), suspended, harmless(), Action::WriteConfig),
         ("wall.terms", somebody(Role::TenantAdmin, "acme"), tenant("acme"), promotes, Action::WriteConfig),
+        ("wall.reach", somebody(Role::TenantAdmin, "acme"), tenant("acme"), abroad, Action::WriteConfig),
     ];
     for (wall, principal, resource, circumstances, action) in cases {
         assert!(!open(&RULES, &principal, &resource, &circumstances, action), "{wall}");

@@ -87,7 +87,7 @@ fn what_is_unsaid_forbids() {
 fn a_set_is_as_large_as_one_tenant() {
     let sets: Vec<RuleSet> = (0..50).map(|one| RULES.of_tenant(&id(&format!("t{one}"))).unwrap()).collect();
     for set in &sets {
-        assert_eq!(set.policies.policies().count(), 12);
+        assert_eq!(set.policies.policies().count(), 13);
     }
     // And it answers for its own tenant only.
     let admin = somebody(Role::PlatformAdmin, "");
