@@ -232,7 +232,7 @@ fn format_fault(format: &str, text: &str) -> Option<String> {
         "span" => Span::from_str(text).err().and_then(|error| told(&error)),
         "capacity" => (text != AUTO).then(|| unknown(text)),
         "name" => TierName::new(text).err().map(|error| error.to_string().replacen("tier `", "name `", 1)),
-        "promql" => promql_parser::parser::parse(text).err().map(|error| format!("not PromQL: {error}")),
+        "promql" => super::query::read(text).err().map(|error| format!("not PromQL: {error}")),
         "time-zone" => jiff::tz::TimeZone::get(text).err().map(|_| {
             format!("`{text}` is no time zone of the IANA database; use a name such as `Europe/Paris` or `UTC`")
         }),

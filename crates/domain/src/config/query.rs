@@ -9,11 +9,27 @@ use promql_parser::util::{ExprVisitor, walk_expr};
 
 use crate::unit::Span;
 
+/// Longest query, in bytes. One that is nested as deep as this is long is walked on a thread's usual stack.
+const BYTES_MAX: usize = 8 * 1024;
+
+/// A query, read.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn read(query: &str) -> Result<Expr, String> {
+    if query.len() > BYTES_MAX {
+        return Err(format!("it has {} bytes, and {BYTES_MAX} are the most", query.len()));
+    }
+    // The parser panics at a length of time that is beyond any, as in `a[1e300]`.
+    let read = std::panic::catch_unwind(|| parse(query));
+    read.unwrap_or_else(|_| Err("a length of time in it is beyond any".to_owned()))
+}
+
 /// The longest range that a query looks back over, as `1m` in `rate(http_requests_total[1m])`; nothing where it has none.
 #[must_use]
 pub fn averaged_over(query: &str) -> Span {
     let mut longest = Longest(Duration::ZERO);
-    if let Ok(expression) = parse(query) {
+    if let Ok(expression) = read(query) {
         // It never fails.
         let _ = walk_expr(&mut longest, &expression);
     }
@@ -49,7 +65,7 @@ pub fn is_query(field: &str) -> bool {
 /// Only what every reader of PromQL reads alike counts: a query with a backslash, a backtick or a `#` does not.
 #[must_use]
 pub fn reads_only(query: &str, labels: &[(&str, &str)]) -> bool {
-    !query.contains(['\\', '`', '#']) && parse(query).is_ok_and(|expression| confined(&expression, labels))
+    !query.contains(['\\', '`', '#']) && read(query).is_ok_and(|expression| confined(&expression, labels))
 }
 
 fn confined(expression: &Expr, labels: &[(&str, &str)]) -> bool {
@@ -94,6 +110,30 @@ mod tests {
         ];
         for (query, secs) in cases {
             assert_eq!(averaged_over(query), Span::from_secs(secs), "{query}");
+        }
+    }
+
+    /// What somebody writes ends neither the request nor the server.
+    #[test]
+    fn a_query_that_is_too_long_too_deep_or_beyond_reason_is_refused_or_read() {
+        let deep = |open: &str, close: &str| {
+            let turns = BYTES_MAX / (open.len() + close.len()) - 1;
+            format!("{}a{}", open.repeat(turns), close.repeat(turns))
+        };
+        for query in [deep("-", ""), deep("(", ")"), deep("", "+a"), deep("", "^a"), deep("abs(", ")"), deep("(-", ")")]
+        {
+            assert!(read(&query).is_ok(), "{query}");
+            assert_eq!(averaged_over(&query), Span::from_secs(0));
+            assert!(!reads_only(&query, &[("namespace", "acme")]));
+            assert!(read(&format!("{query}{}", " ".repeat(64))).is_err());
+        }
+        for query in
+            ["y6[][66666666666666666666666666666666]", "a[1e300]", "a[Inf]", "a[NaN]", "a[99999999999999999999]"]
+        {
+            assert!(read(query).is_err(), "{query}");
+        }
+        for query in ["a offset 99999999999999999999", "a @ 1e300", "a @ NaN", "a[5m:1e300]", "a[9999999999999999y]"] {
+            let _ = read(query);
         }
     }
 
