@@ -10,10 +10,16 @@ use tenantry_engine::ports::Clock;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SystemClock;
 
+#[async_trait::async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    async fn reaches(&self, at: Timestamp) {
+        // By a steady clock from now on: one that is set back meanwhile does not make anybody wait longer.
+        tokio::time::sleep(std::time::Duration::from_millis(at.since(self.now()).as_millis())).await;
     }
 }
 

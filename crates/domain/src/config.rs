@@ -7,6 +7,7 @@
 mod body;
 mod capacity;
 mod check;
+mod counts;
 mod cross;
 mod diff;
 mod document;

@@ -337,6 +337,9 @@ pub struct WorkloadSpec {
     /// What is known in advance of its days.
     #[serde(default, skip_serializing_if = "Almanac::is_empty")]
     pub almanac: Almanac,
+    /// Whether its tenant's queries and changes wait for no other tenant's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apart: bool,
 }
 
 impl WorkloadSpec {

@@ -17,17 +17,39 @@ use crate::ports::metrics::{Answer, Labels, Sample};
 
 /// Labels that name a workload's object, besides the kind in lower case.
 const OBJECT_LABELS: [&str; 4] = ["workload_name", "name", "app", "service"];
+/// Most series of one tenant, or one namespace, in the answer to one query. What is over is not read, and whose it is is told.
+const SERIES_MAX: usize = 100_000;
 /// Averaging window taken for a pod's sample whose source does not say: the common `rate(...[1m])`.
 const POD_WINDOW: Span = Span::from_secs(60);
 
-/// The queries that a set of workloads needs, each once, in order.
+/// Who needs a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asker<'a> {
+    /// Several tenants.
+    Many,
+    /// One.
+    One {
+        /// Which.
+        tenant: &'a str,
+        /// Whether it waits for no other.
+        apart: bool,
+    },
+}
+
+/// The queries that a set of workloads needs, each once, in order, with who needs them.
 #[must_use]
-pub fn queries<'a>(specs: impl IntoIterator<Item = &'a WorkloadSpec>) -> BTreeSet<&'a str> {
-    specs
-        .into_iter()
-        .filter(|spec| spec.enabled)
-        .flat_map(|spec| spec.signals.iter().filter_map(|signal| signal.query.as_deref()))
-        .collect()
+pub fn queries<'a>(specs: impl IntoIterator<Item = &'a WorkloadSpec>) -> BTreeMap<&'a str, Asker<'a>> {
+    let mut found: BTreeMap<&str, Asker<'_>> = BTreeMap::new();
+    for spec in specs.into_iter().filter(|spec| spec.enabled) {
+        let asker = Asker::One { tenant: spec.key.tenant.as_str(), apart: spec.apart };
+        for query in spec.signals.iter().filter_map(|signal| signal.query.as_deref()) {
+            let known = found.entry(query).or_insert(asker);
+            if *known != asker {
+                *known = Asker::Many;
+            }
+        }
+    }
+    found
 }
 
 /// A query's answer, indexed by what its samples' labels say.
@@ -35,10 +57,45 @@ pub fn queries<'a>(specs: impl IntoIterator<Item = &'a WorkloadSpec>) -> BTreeSe
 pub struct Index {
     by_workload: BTreeMap<(String, String), Vec<usize>>,
     by_tenant: BTreeMap<String, Vec<usize>>,
-    by_namespace: BTreeMap<String, Vec<usize>>,
+    by_namespace: BTreeMap<String, Namespace>,
     bare: Vec<usize>,
     samples: Vec<Sample>,
     partial: bool,
+}
+
+/// The samples of a namespace: what one workload asks for costs what it has, not what all have.
+#[derive(Debug, Default)]
+struct Namespace {
+    by_pod: BTreeMap<String, Vec<usize>>,
+    /// Those that name no pod, by the values of their labels.
+    by_value: BTreeMap<String, Vec<usize>>,
+    count: usize,
+}
+
+impl Namespace {
+    fn add(&mut self, at: usize, labels: &Labels) {
+        self.count += 1;
+        if self.count > SERIES_MAX {
+            return;
+        }
+        match labels.get("pod") {
+            Some(pod) => self.by_pod.entry(pod.clone()).or_default().push(at),
+            None => {
+                for (_, value) in labels.iter().filter(|(name, _)| *name != "namespace") {
+                    self.by_value.entry(value.clone()).or_default().push(at);
+                }
+            }
+        }
+    }
+
+    /// The samples of an object's pods, and those that name the object itself, in the order of the answer.
+    fn of(&self, object: &ObjectState) -> Vec<usize> {
+        let pods = object.pods.iter().filter_map(|pod| self.by_pod.get(&pod.name));
+        let mut found: Vec<usize> = pods.chain(self.by_value.get(&object.name)).flatten().copied().collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
 }
 
 impl Index {
@@ -57,7 +114,7 @@ impl Index {
             let label = |name: &str| sample.labels.get(name).cloned();
             match (label("tenant"), label("workload"), label("namespace")) {
                 (Some(tenant), Some(workload), _) => index.by_workload.entry((tenant, workload)).or_default().push(at),
-                (_, _, Some(namespace)) => index.by_namespace.entry(namespace).or_default().push(at),
+                (_, _, Some(namespace)) => index.by_namespace.entry(namespace).or_default().add(at, &sample.labels),
                 (Some(tenant), None, None) => index.by_tenant.entry(tenant).or_default().push(at),
                 (None, _, None) => index.bare.push(at),
             }
@@ -67,6 +124,13 @@ impl Index {
 
     fn get<'a>(&'a self, at: &'a [usize]) -> impl Iterator<Item = &'a Sample> {
         at.iter().filter_map(|at| self.samples.get(*at))
+    }
+
+    /// How many series there are where a workload's would be, when they are more than are read.
+    fn flooded(&self, spec: &WorkloadSpec) -> Option<usize> {
+        let of_tenant = self.by_tenant.get(spec.key.tenant.as_str()).map_or(0, Vec::len);
+        let of_namespace = self.by_namespace.get(&spec.target.namespace).map_or(0, |namespace| namespace.count);
+        Some(of_tenant.max(of_namespace)).filter(|count| *count > SERIES_MAX)
     }
 }
 
@@ -159,6 +223,11 @@ fn from_query(
         Some(Fetched::Failed(why)) => return missing(why.clone()),
         None => return missing("the query was not asked in this cycle"),
     };
+    if let Some(count) = index.flooded(spec) {
+        return missing(format!(
+            "the query's answer has {count} series of the tenant or namespace, and {SERIES_MAX} are read; sum them up in the query"
+        ));
+    }
     let matched = matched(spec, query, object, index, users);
     if matched.is_empty() {
         let part = if index.partial { ", and the answer was partial" } else { "" };
@@ -185,21 +254,15 @@ fn matched<'a>(
     if let Some(at) = index.by_workload.get(&key) {
         return index.get(at).collect();
     }
-    if let Some(at) = index.by_namespace.get(&spec.target.namespace) {
+    if let (Some(namespace), Some(object)) = (index.by_namespace.get(&spec.target.namespace), object) {
         let kind = spec.target.kind.to_ascii_lowercase();
-        let names = |labels: &Labels, name: &str| {
-            labels.get(&kind).is_some_and(|value| value == name)
-                || OBJECT_LABELS.iter().any(|label| labels.get(*label).is_some_and(|value| value == name))
+        let names = |labels: &Labels| {
+            let is = |label: &str| labels.get(label).is_some_and(|value| *value == object.name);
+            labels.contains_key("pod") || is(&kind) || OBJECT_LABELS.iter().any(|label| is(label))
         };
-        let found: Vec<&Sample> = index
-            .get(at)
-            .filter(|sample| {
-                object.is_some_and(|object| match sample.labels.get("pod") {
-                    Some(pod) => object.pods.iter().any(|known| known.name == *pod),
-                    None => names(&sample.labels, &object.name),
-                })
-            })
-            .collect();
+        let places = namespace.of(object);
+        let found: Vec<&Sample> =
+            places.iter().filter_map(|at| index.samples.get(*at)).filter(|one| names(&one.labels)).collect();
         if !found.is_empty() {
             return found;
         }
@@ -214,10 +277,11 @@ fn matched<'a>(
 
 /// The samples as values of pods, if every one names a pod.
 fn per_pod(matched: &[&Sample], object: &ObjectState) -> Option<Vec<PodSample>> {
+    let known: BTreeSet<&str> = object.pods.iter().map(|pod| pod.name.as_str()).collect();
     let mut pods = Vec::with_capacity(matched.len());
     for sample in matched {
         let pod = sample.labels.get("pod")?;
-        if !object.pods.iter().any(|known| known.name == *pod) {
+        if !known.contains(pod.as_str()) {
             continue;
         }
         // What is no number is as good as not measured: the pod counts as missing.

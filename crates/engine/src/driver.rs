@@ -1,10 +1,12 @@
 //! Performs what the control cycle orders: reads the world, records, writes. `AutoscalingEngine`'s shell.
 //!
 //! INVARIANT(recorded): a change is written only after its record was acknowledged by the store.
-//! INVARIANT(bounded): at most [`Options::concurrency`] requests are under way at once, and a cycle ends before the
+//! INVARIANT(bounded): at most [`Options::concurrency`] requests, and four for each tenant that is kept apart, are under way at
+//! once, and a cycle ends before the
 //! next begins: a slow cluster delays, it never piles up.
 
 mod act;
+mod fetch;
 mod observe;
 mod upkeep;
 
@@ -55,8 +57,10 @@ pub struct Options {
     pub period: Span,
     /// How long a renewed lease is held.
     pub lease_term: Span,
-    /// Requests under way at once.
+    /// Requests under way at once, beside those for tenants that are kept apart.
     pub concurrency: usize,
+    /// How long a cycle waits for queries that one tenant alone asks.
+    pub patience: Span,
     /// How series are read by the forecaster.
     pub forecast: ForecastSettings,
     /// A hold that is no news is recorded again after so long.
@@ -256,4 +260,10 @@ enum What {
     Scale { from: Replicas, to: Replicas },
     /// Changes what the containers of these pods request.
     Resize(Vec<PodResize>),
+}
+
+impl What {
+    fn grows(&self) -> bool {
+        matches!(self, Self::Scale { from, to } if to > from)
+    }
 }

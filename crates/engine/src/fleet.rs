@@ -193,6 +193,13 @@ impl Fleet {
         self.entries.len()
     }
 
+    /// How many tenants the workloads are of.
+    pub(crate) fn tenants(&self) -> usize {
+        // Keys are ordered by tenant.
+        let mut last = None;
+        self.entries.keys().filter(|key| last.replace(&key.tenant) != Some(&key.tenant)).count()
+    }
+
     /// The workloads' keys, in order.
     pub fn keys(&self) -> impl Iterator<Item = &WorkloadKey> {
         self.entries.keys()

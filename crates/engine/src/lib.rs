@@ -10,6 +10,7 @@ pub mod collect;
 mod contend;
 mod decide;
 pub mod driver;
+mod fair;
 mod fleet;
 pub mod health;
 mod learn;

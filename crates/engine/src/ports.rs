@@ -23,7 +23,13 @@ pub enum Retry {
 }
 
 /// What tells the time. The only clock of the engine.
+#[async_trait::async_trait]
 pub trait Clock: Send + Sync {
     /// The instant now.
     fn now(&self) -> Timestamp;
+
+    /// Waits for an instant. Where time passes between turns only, and not in them, it never comes.
+    async fn reaches(&self, _at: Timestamp) {
+        std::future::pending().await
+    }
 }

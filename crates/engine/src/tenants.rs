@@ -3,6 +3,7 @@
 //! INVARIANT(atomic): a command changes everything it names or nothing; what is bad is said in full, with its place.
 //! INVARIANT(one source): a document is written by one owner; a write through another is refused and names the owner.
 
+mod apart;
 mod apply;
 mod history;
 mod objects;

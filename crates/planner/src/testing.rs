@@ -57,6 +57,7 @@ pub(crate) fn spec(signals: Vec<SignalSpec>) -> WorkloadSpec {
         take_over: false,
         vertical: Default::default(),
         almanac: Default::default(),
+        apart: false,
     }
 }
 

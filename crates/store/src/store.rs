@@ -156,6 +156,10 @@ impl ConfigStore for Store {
             .map_err(|failure| failure.during("read a document's history"))
     }
 
+    fn keys_of_their_own(&self) -> bool {
+        self.keys.as_ref().is_none_or(|keys| keys.provider.holds_one_each())
+    }
+
     async fn config_version(&self) -> Stored<u64> {
         let rows = self.read_shared("SELECT value FROM counters WHERE name = 'config'").await;
         rows.and_then(|rows| only(rows)?.count()).map_err(|failure| failure.during("read the configuration's version"))

@@ -190,6 +190,7 @@ fn options(settings: &Resolved, notices: Notices) -> anyhow::Result<Options> {
         period: settings.cycle,
         lease_term: settings.lease_term,
         concurrency: settings.concurrency,
+        patience: settings.tenant_query_time,
         forecast: ForecastSettings::new(settings.forecast_step.as_millis_i64(), season)
             .context("--forecast-step and --season do not fit together")?,
         repeat_holds_after: Span::from_secs(600),

@@ -61,7 +61,7 @@ pub(crate) struct Body {
     pub(crate) objective: Option<ObjectiveBody>,
     /// What may be spent. Shared evenly by the tenant's workloads.
     pub(crate) budget: Option<Budget>,
-    /// The most that all its workloads may have together.
+    /// The most that it may have. Said by the platform.
     pub(crate) quota: Option<Quota>,
     /// What can be sized, by a name of yours.
     pub(crate) workloads: Option<BTreeMap<String, Workload>>,
@@ -371,9 +371,15 @@ pub(crate) struct Budget {
 #[serde(deny_unknown_fields)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct Quota {
-    /// Replicas.
+    /// Replicas of all its workloads together.
     #[schemars(range(min = 0, max = 100_000))]
     pub(crate) max_replicas: Option<u32>,
+    /// Workloads. Default: 1000.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub(crate) max_workloads: Option<u32>,
+    /// Different queries of all its workloads together: each is asked of the metrics source in each cycle. Default: 100.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub(crate) max_queries: Option<u32>,
 }
 
 /// Something that can be sized: a Kubernetes object with a scale subresource.
@@ -442,13 +448,17 @@ pub enum Encryption {
 }
 
 /// How far apart a tenant is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IsolationLevel {
-    /// It shares what others of its tier share.
-    Standard,
-    /// It shares nothing that can be kept apart.
+    /// Its work waits its fair turn among that of others.
+    #[default]
+    Shared,
+    /// Its queries and changes wait for no other tenant's, and its data is sealed with a key-encryption key of its own: where
+    /// the keys' provider has one for all, this is refused.
     Strict,
+    /// As strict, and the store holds no other tenant.
+    Dedicated,
 }
 
 /// How fast a tenant is.

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::DocumentKey;
 use super::body::Body;
 use super::check::Wrong;
+use super::counts;
 use super::cross::cross_check;
 use super::draft::Draft;
 use super::problem::{Problem, Problems};
@@ -54,7 +55,11 @@ impl Document {
     }
 
     pub(super) fn cross_check(&self) -> Result<(), Problems> {
-        cross_check(&self.typed()?, &self.body, &|field| self.locate(field)).into_result()
+        let (body, locate) = (self.typed()?, |field: &str| self.locate(field));
+        let mut problems = cross_check(&body, &self.body, &locate);
+        // What is not said here may be said by a layer.
+        problems.0.extend(counts::check(&body, &self.body, false, &locate).0);
+        problems.into_result()
     }
 
     /// Without the fields that `wrong` names, so that the rest can be held against itself and other documents.

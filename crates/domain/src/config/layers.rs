@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::body::{Body, Lifecycle, Monitoring, Performance, Security};
+use super::body::{Body, IsolationLevel, Lifecycle, Monitoring, Performance, Security};
+use super::counts;
 use super::cross::cross_check;
 use super::problem::{Problems, nearest};
 use super::vertical;
@@ -104,6 +105,7 @@ impl Layers {
             Problems(vec![problem])
         })?;
         cross_check(&body, &value, &locate).into_result()?;
+        counts::check(&body, &value, true, &locate).into_result()?;
         let DocumentKey::Tenant(id) = tenant.key() else {
             let mut problem = tenant.locate("");
             problem.message = "it is no tenant's document".to_owned();
@@ -197,6 +199,12 @@ impl Effective {
     #[must_use]
     pub fn security(&self) -> Security {
         self.body.security.clone().unwrap_or_default()
+    }
+
+    /// How far apart the tenant is kept.
+    #[must_use]
+    pub fn isolation(&self) -> IsolationLevel {
+        self.body.security.as_ref().and_then(|security| security.isolation_level).unwrap_or_default()
     }
 
     /// How fast the tenant is.

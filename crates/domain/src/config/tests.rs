@@ -720,3 +720,60 @@ fn a_digest_is_that_of_the_sorted_fields() {
     let expected: String = sha2::Sha256::digest(sorted.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(one.digest(), expected, "stores hold digests of this form");
 }
+
+#[test]
+fn a_tenant_declares_no_more_than_it_may() {
+    let layers = |tier: &str| {
+        let mut layers = Layers::default();
+        layers.insert(Document::parse("gold.yaml", tier, Some("gold")).unwrap());
+        layers
+    };
+    let tenant = |body: &str| {
+        let text = format!("tenant_config:\n  tier: gold\n{body}");
+        Document::parse("acme.yaml", &text, Some("acme"))
+    };
+    let workloads = |count: usize| {
+        let each = (0..count).map(|place| format!("    w{place}: {{}}\n"));
+        format!("  workloads:\n{}", each.collect::<String>())
+    };
+    let queries = |count: usize| {
+        let each = (0..count).map(|place| format!("      s{place}: {{ query: 'q{place}', per_replica: 1 }}\n"));
+        format!("  autoscaling:\n    signals:\n{}", each.collect::<String>())
+    };
+    let told = |tier: &str, body: &str| {
+        let told = tenant(body).and_then(|tenant| layers(tier).resolve(&tenant).map(|_| ()));
+        told.err().map(|problems| problems.0.iter().map(|one| one.message.clone()).collect::<Vec<_>>().join("; "))
+    };
+    let (none, raised) = ("tier_config: {}\n", "tier_config: { quota: { max_workloads: 1001, max_queries: 101 } }\n");
+    assert_eq!(told(none, &workloads(1_000)), None);
+    assert_eq!(told(none, &workloads(1_001)).unwrap(), "1001 workloads are declared, and the quota is 1000");
+    assert_eq!(told(raised, &workloads(1_001)), None);
+    assert_eq!(told(none, &queries(100)), None);
+    assert_eq!(told(none, &queries(101)).unwrap(), "101 different queries are declared, and the quota is 100");
+    assert_eq!(told(raised, &queries(101)), None);
+    assert!(told(raised, &queries(102)).is_some());
+    // One query counts once, wherever it is used.
+    let same = queries(90).replace("'q89'", "'q0'");
+    assert_eq!(told("tier_config: { quota: { max_queries: 89 } }\n", &same), None);
+    let labels = |count: usize| (0..count).map(|place| format!("    l{place}: x\n")).collect::<String>();
+    assert_eq!(told(none, &format!("  labels:\n{}", labels(64))), None);
+    assert_eq!(told(none, &format!("  labels:\n{}", labels(65))).unwrap(), "these are 1 more labels than 64");
+    let long = |length: usize| format!("  labels:\n    env: {}\n", "x".repeat(length));
+    assert_eq!(told(none, &long(256)), None);
+    assert!(told(none, &long(257)).unwrap().contains("may have 256 bytes, and one has more (257)"));
+}
+
+#[test]
+fn each_way_of_keeping_a_tenant_apart_has_a_name() {
+    for (text, level) in [
+        ("shared", IsolationLevel::Shared),
+        ("strict", IsolationLevel::Strict),
+        ("dedicated", IsolationLevel::Dedicated),
+    ] {
+        let text =
+            format!("tenant_config: {{ security: {{ isolation_level: {text} }}, workloads: {{ api: {{}} }} }}\n");
+        let effective = Layers::default().resolve(&Document::parse("acme.yaml", &text, Some("acme")).unwrap()).unwrap();
+        assert_eq!(effective.isolation(), level);
+        assert!(effective.workloads().iter().all(|spec| spec.apart == (level != IsolationLevel::Shared)));
+    }
+}

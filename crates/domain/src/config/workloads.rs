@@ -4,8 +4,8 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::body::{
-    Autoscaling, BehaviorBody, Body, Budget, Day, FreezeWindow, Metrics, ObjectiveBody, PolicyKind, Rules,
-    ScheduleBody, Signal, Workload,
+    Autoscaling, BehaviorBody, Body, Budget, Day, FreezeWindow, IsolationLevel, Metrics, ObjectiveBody, PolicyKind,
+    Rules, ScheduleBody, Signal, Workload,
 };
 use super::capacity::CapacityBody;
 use super::cross::WindowFault;
@@ -111,6 +111,8 @@ fn spec(
         take_over: own.take_over.unwrap_or(false),
         vertical: Vertical::default(),
         almanac: events::almanac(own, body),
+        apart: body.security.as_ref().and_then(|security| security.isolation_level).unwrap_or_default()
+            != IsolationLevel::Shared,
         key,
     };
     spec.vertical = vertical::rules(own, body.budget.as_ref(), &spec);

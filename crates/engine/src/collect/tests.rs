@@ -41,6 +41,7 @@ fn spec(tenant: &str, workload: &str, kind: SignalKind) -> WorkloadSpec {
         take_over: false,
         vertical: Default::default(),
         almanac: Default::default(),
+        apart: false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writing recorded changes, and recording what became of them.
 
-use futures::{StreamExt, stream};
+use futures::future::join_all;
+use futures::{StreamExt as _, stream};
 use tenantry_domain::plan::{Generation, Outcome};
 use tenantry_domain::snapshot::ScaleEvent;
 use tenantry_domain::spec::ScaleTarget;
@@ -12,6 +13,7 @@ use tenantry_workflow::patience::Ending;
 use tracing::{info, warn};
 
 use super::{Change, Driver, What};
+use crate::fair::{in_turns, lanes};
 use crate::fleet::{Entry, Unsettled};
 use crate::ports::Retry;
 use crate::ports::cluster::{ClusterError, ResizeRequest, ScaleRequest};
@@ -19,6 +21,9 @@ use crate::vertical;
 
 /// A change, the answers to as many of its requests as it was not too late to send, and when the last one came.
 type Answered = (Change, Vec<Result<(), ClusterError>>, Timestamp);
+
+/// Requests under way at once for one tenant that is kept apart.
+pub(super) const APART: usize = 4;
 
 /// What a change asks of the cluster.
 enum Asked {
@@ -37,28 +42,37 @@ impl Driver {
             let asked = asked(&change, &target, generation);
             Some((change, asked))
         });
-        let answers: Vec<Answered> = stream::iter(requests)
-            .map(|(change, asked)| async move {
-                let mut answers = Vec::new();
-                match asked {
-                    Asked::Scale(request) if clock.now() < deadline => answers.push(cluster.scale(&request).await),
-                    Asked::Scale(_) => {}
-                    // One pod after the other: where one is refused the others most often are.
-                    Asked::Resize(requests) => {
-                        for request in requests {
-                            if clock.now() >= deadline || answers.last().is_some_and(Result::is_err) {
-                                break;
-                            }
-                            answers.push(cluster.resize(&request).await);
+        let write = |(change, asked): (Change, Asked)| async move {
+            let mut answers = Vec::new();
+            match asked {
+                Asked::Scale(request) if clock.now() < deadline => answers.push(cluster.scale(&request).await),
+                Asked::Scale(_) => {}
+                // One pod after the other: where one is refused the others most often are.
+                Asked::Resize(requests) => {
+                    for request in requests {
+                        if clock.now() >= deadline || answers.last().is_some_and(Result::is_err) {
+                            break;
                         }
+                        answers.push(cluster.resize(&request).await);
                     }
                 }
-                (change, answers, clock.now())
-            })
-            .buffer_unordered(self.options.concurrency.max(1))
-            .collect()
-            .await;
-        for (change, answers, at) in answers {
+            }
+            (change, answers, clock.now())
+        };
+        // What grows goes first: who waits for it fails requests meanwhile. Among the others tenants take turns.
+        let of = |(change, _): &(Change, Asked)| change.key.tenant.clone();
+        let is_apart =
+            |(change, _): &(Change, Asked)| fleet.entries.get(&change.key).is_some_and(|entry| entry.spec.apart);
+        let (apart, pooled): (Vec<_>, Vec<_>) = requests.partition(is_apart);
+        let (up, rest): (Vec<_>, Vec<_>) = pooled.into_iter().partition(|(change, _)| change.what.grows());
+        let first = usize::try_from(generation.cycle).unwrap_or_default();
+        let pooled = in_turns(up, of, first).into_iter().chain(in_turns(rest, of, first));
+        let pooled = stream::iter(pooled).map(write).buffer_unordered(self.options.concurrency.max(1));
+        let lanes = lanes(apart, of)
+            .into_iter()
+            .map(|lane| stream::iter(lane).map(write).buffer_unordered(APART).collect::<Vec<Answered>>());
+        let (pooled, apart) = futures::join!(pooled.collect::<Vec<Answered>>(), join_all(lanes));
+        for (change, answers, at) in pooled.into_iter().chain(apart.into_iter().flatten()) {
             self.answered(change, answers, at, generation);
         }
         Event::Applied

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use futures::StreamExt;
-use futures::stream;
-use tenantry_domain::failure::with_causes;
 use tenantry_domain::id::WorkloadKey;
 use tenantry_domain::plan::{Action, Generation, Outcome, Plan, Planned};
 use tenantry_domain::snapshot::ScaleEvent;
@@ -12,10 +9,10 @@ use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Replicas, Span};
 use tenantry_workflow::cycle::Event;
 use tenantry_workflow::vigil::Alert;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::{Change, Driver, What};
-use crate::collect::{Fetched, Index, Users, queries};
+use crate::collect::{Fetched, Users};
 use crate::decide::{Decided, Round, decide};
 use crate::fleet::Unsettled;
 use crate::ports::cluster::{ClusterError, ObjectState, Sought};
@@ -147,23 +144,7 @@ impl Driver {
             .iter()
             .map(|(key, entry)| Sought { key: key.clone(), target: entry.spec.target.clone() })
             .collect();
-        let asked: Vec<String> =
-            queries(self.fleet.entries.values().map(|entry| &entry.spec)).into_iter().map(str::to_owned).collect();
-        let (metrics, now) = (&self.ports.metrics, self.now());
-        let answers = stream::iter(asked).map(|query| async move {
-            let fetched = match metrics.instant(&query, now).await {
-                Ok(answer) => {
-                    for warning in &answer.warnings {
-                        debug!(query, warning, "the source warned");
-                    }
-                    Fetched::Answer(Index::new(answer))
-                }
-                Err(error) => Fetched::Failed(format!("{} ({})", with_causes(&error), error.code())),
-            };
-            (query, fetched)
-        });
-        let answers = answers.buffer_unordered(self.options.concurrency.max(1)).collect::<BTreeMap<_, _>>();
-        let (objects, fetched) = futures::join!(self.ports.cluster.observe(&sought), answers);
+        let (objects, fetched) = futures::join!(self.ports.cluster.observe(&sought), self.fetch());
         self.failed_queries = fetched
             .iter()
             .filter_map(|(query, fetched)| match fetched {

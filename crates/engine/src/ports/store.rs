@@ -335,6 +335,11 @@ pub trait ConfigStore: Send + Sync {
     async fn history(&self, scope: &Scope, key: &DocumentKey, before: Option<u64>, count: u32)
     -> Stored<Vec<Revision>>;
 
+    /// Whether what is kept of each tenant is sealed with a key-encryption key of its own.
+    fn keys_of_their_own(&self) -> bool {
+        true
+    }
+
     /// A number that is another one whenever any document or intervention has changed; cheap, for polling.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tenantry_domain::config::{Document, DocumentKey, Draft, FieldChange, Problem, Problems, diff};
 use tenantry_domain::id::TenantId;
 
+use super::apart::{Others, kept_apart};
 use super::history::{TenantEffect, effects};
 use super::objects::{named_twice, objects_of};
 use super::read::{Read, all_problems, gathered};
@@ -130,6 +131,7 @@ impl Tenants {
         let mut wrong = if differs { newly_wrong(&found, &before) } else { Vec::new() };
         if differs {
             wrong.extend(self.named_twice(&found, &documents, few.is_none()).await?);
+            wrong.extend(self.kept_apart(&found, &documents, few.is_none()).await?);
         }
         problems.0.extend(gathered(&found, &wrong).0);
         for (key, wrong) in wrong {
@@ -239,9 +241,7 @@ impl Tenants {
         documents: &[Document],
         all: bool,
     ) -> Result<Vec<(DocumentKey, Problems)>, TenantsError> {
-        let differs =
-            |document: &&Document| found.heads.get(document.key()).is_none_or(|head| head.digest != document.digest());
-        let changed: BTreeSet<&DocumentKey> = documents.iter().filter(differs).map(Document::key).collect();
+        let changed = differing(found, documents);
         let held = if all {
             BTreeMap::new()
         } else {
@@ -249,6 +249,20 @@ impl Tenants {
             self.register.held(self.store.as_ref(), &objects_of(found, &changed), &read).await?
         };
         Ok(named_twice(found, &changed, held, |id| self.names(id)))
+    }
+
+    /// Tenants that cannot be kept apart as changed documents ask, held against `all` tenants or what is known of the others.
+    pub(super) async fn kept_apart(
+        &self,
+        found: &Declarations,
+        documents: &[Document],
+        all: bool,
+    ) -> Result<Vec<(DocumentKey, Problems)>, TenantsError> {
+        let read = found.tenants.keys().collect();
+        let (count, is_anybodys) =
+            if all { (0, false) } else { self.register.others(self.store.as_ref(), &read).await? };
+        let others = Others { count, is_anybodys, keys_of_their_own: self.store.keys_of_their_own() };
+        Ok(kept_apart(found, &differing(found, documents), &others))
     }
 
     /// The revision that a change is based on; a document that was removed goes on counting.
@@ -270,6 +284,13 @@ fn few(documents: &[Document], drafts: &[Draft]) -> Option<Vec<TenantId>> {
     };
     let ids = all.map(tenant).collect::<Option<BTreeSet<_>>>()?;
     (1..=FEW_MAX).contains(&ids.len()).then(|| ids.into_iter().collect())
+}
+
+/// Documents that are not as they stand.
+fn differing<'a>(found: &Declarations, documents: &'a [Document]) -> BTreeSet<&'a DocumentKey> {
+    let differs =
+        |document: &&Document| found.heads.get(document.key()).is_none_or(|head| head.digest != document.digest());
+    documents.iter().filter(differs).map(Document::key).collect()
 }
 
 /// What differs from the last revision, field by field.

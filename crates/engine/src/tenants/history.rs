@@ -118,14 +118,18 @@ impl Tenants {
                     found.layers.resolve(&document)?;
                     // Another may size its objects by now.
                     found.tenants.insert(id.clone(), document.clone());
-                    let twice = self.named_twice(&found, &[document], false).await?;
-                    Problems(twice.into_iter().flat_map(|(_, problems)| problems.0).collect()).into_result()?;
+                    let document = [document];
+                    let mut wrong = self.named_twice(&found, &document, false).await?;
+                    wrong.extend(self.kept_apart(&found, &document, false).await?);
+                    Problems(wrong.into_iter().flat_map(|(_, problems)| problems.0).collect()).into_result()?;
                 }
                 _ => {
-                    found.layers.insert(document);
+                    found.layers.insert(document.clone());
                     for tenant in found.tenants.values() {
                         found.layers.resolve(tenant)?;
                     }
+                    let wrong = self.kept_apart(&found, &[document], true).await?;
+                    Problems(wrong.into_iter().flat_map(|(_, problems)| problems.0).collect()).into_result()?;
                 }
             }
         }

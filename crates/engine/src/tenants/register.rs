@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tenantry_domain::config::{Document, DocumentKey, Effective, Layers};
+use tenantry_domain::config::{Document, DocumentKey, Effective, IsolationLevel, Layers};
 use tenantry_domain::id::{TenantId, WorkloadKey};
 use tenantry_domain::spec::ScaleTarget;
 use tenantry_domain::time::Timestamp;
@@ -49,6 +49,8 @@ struct Standing {
     names: Vec<DocumentKey>,
     /// What its enabled workloads size.
     objects: Vec<(Object, WorkloadKey)>,
+    /// Whether it is to have the store for itself.
+    dedicated: bool,
 }
 
 impl Standing {
@@ -56,7 +58,8 @@ impl Standing {
         let (listed, effective) = listed(layers, document, head, id);
         let specs = effective.iter().flat_map(Effective::workloads).filter(|spec| spec.enabled);
         let objects = specs.map(|spec| (object(&spec.target), spec.key)).collect();
-        Self { listed: Arc::new(listed), names: document.layers(), objects }
+        let dedicated = effective.is_some_and(|one| one.isolation() == IsolationLevel::Dedicated);
+        Self { listed: Arc::new(listed), names: document.layers(), objects, dedicated }
     }
 }
 
@@ -243,5 +246,19 @@ impl Register {
             Some((object.clone(), other.clone()))
         };
         self.look(store, |kept| objects.iter().filter_map(|object| holder(kept, object)).collect()).await
+    }
+
+    /// How many tenants there are but these, and whether one of them has the store for itself.
+    pub(super) async fn others(
+        &self,
+        store: &dyn Store,
+        but: &BTreeSet<&TenantId>,
+    ) -> Result<(usize, bool), TenantsError> {
+        self.look(store, |kept| {
+            let known = but.iter().filter(|id| kept.tenants.contains_key(**id)).count();
+            let mut apart = kept.tenants.iter().filter(|(_, standing)| standing.dedicated);
+            (kept.tenants.len().saturating_sub(known), apart.any(|(id, _)| !but.contains(id)))
+        })
+        .await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tenantry_domain::config::{Document, DocumentKey, FieldChange, Layers, diff, is_query, reads_only};
+use tenantry_domain::config::{Document, DocumentKey, FieldChange, IsolationLevel, Layers, diff, is_query, reads_only};
 use tenantry_domain::id::{TenantId, WorkloadName};
 use tenantry_domain::spec::ScaleTarget;
 use tenantry_domain::unit::Replicas;
@@ -33,7 +33,7 @@ impl Tenants {
         // What cannot be resolved as it stands had no ceiling to speak of.
         let old = before.and_then(|before| ceilings(&found.layers, before).ok()).unwrap_or_default();
         let sized = before.and_then(|before| targets(&found.layers, before).ok()).unwrap_or_default();
-        let mut layers = found.layers;
+        let mut layers = found.layers.clone();
         beside
             .into_iter()
             .filter(|one| !matches!(one.key(), DocumentKey::Tenant(_)))
@@ -42,7 +42,10 @@ impl Tenants {
         let new = ceilings(&layers, after)?;
         let objects = targets(&layers, after)?.iter().any(|one| one.namespace != id.as_str() && !sized.contains(one));
         let series = fields.iter().any(|change| reads_others(change, id));
-        let reaches = [(Reach::Objects, objects), (Reach::Series, series)];
+        let isolation = |layers: &Layers, document: &Document| layers.resolve(document).ok().map(|one| one.isolation());
+        let apart = isolation(&layers, after)
+            != before.and_then(|before| isolation(&found.layers, before)).or(Some(IsolationLevel::Shared));
+        let reaches = [(Reach::Objects, objects), (Reach::Series, series), (Reach::Apart, apart)];
         let reaches = reaches.into_iter().filter_map(|(reach, it_does)| it_does.then_some(reach)).collect();
         let default = old.get(&None).copied().unwrap_or(Replicas::new(0));
         let sizes = |(name, to): (&Option<WorkloadName>, &Replicas)| Sizes {

@@ -100,6 +100,8 @@ pub enum Reach {
     Objects,
     /// Series of others: by a query of which a selector does not ask for the tenant.
     Series,
+    /// What it takes to keep it apart from others otherwise than before.
+    Apart,
 }
 
 impl Reach {
@@ -109,6 +111,7 @@ impl Reach {
         match self {
             Self::Objects => "objects",
             Self::Series => "series",
+            Self::Apart => "apart",
         }
     }
 }

@@ -124,6 +124,7 @@ impl Scenario {
             period: self.cycle,
             lease_term: TERM,
             concurrency: 1,
+            patience: Span::from_secs(1),
             forecast: self.learned,
             repeat_holds_after: Span::from_secs(600),
             keep_status_every: self.cycle,

@@ -79,6 +79,7 @@ pub(crate) fn spec(app: &AppSpec, strategy: Strategy) -> WorkloadSpec {
         take_over: false,
         vertical: Default::default(),
         almanac: Default::default(),
+        apart: false,
     }
 }
 
@@ -98,6 +99,7 @@ pub(crate) fn options(holder: &str) -> Options {
         period: Span::from_secs(15),
         lease_term: TERM,
         concurrency: 1,
+        patience: Span::from_millis(1_500),
         forecast: Settings::new(60_000, None).unwrap(),
         repeat_holds_after: Span::from_secs(600),
         keep_status_every: Span::from_secs(15),

@@ -4,6 +4,7 @@
 mod contest;
 mod demand;
 mod events;
+mod fair;
 mod house;
 mod laws;
 mod scenarios;

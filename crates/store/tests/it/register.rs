@@ -14,6 +14,7 @@ on_both![
     lists_follow_every_change,
     an_object_has_one_workload_however_the_other_came_to_it,
     of_many_who_want_an_object_one_gets_it,
+    who_is_dedicated_is_alone_and_who_is_strict_has_a_key,
 ];
 
 fn applying(partial: bool) -> Applying {
@@ -149,4 +150,45 @@ async fn of_many_who_want_an_object_one_gets_it(store: &Arc<Store>) {
     assert_eq!(got, 1);
     assert_eq!(tenants.list().await.unwrap().len(), 1);
     assert!(matches!(tenants.list().await.unwrap()[0].id.to_string().as_str(), id if id.starts_with('t')));
+}
+
+/// How far apart a tenant is kept is no word alone.
+async fn who_is_dedicated_is_alone_and_who_is_strict_has_a_key(store: &Arc<Store>) {
+    let (tenants, others) = (Tenants::new(store.clone()), Tenants::new(store.clone()));
+    let is = |who: &str, level: &str| {
+        file(format!(
+            "tenant_config: {{ tenant: {who}, security: {{ isolation_level: {level} }}, workloads: {{ api: {{}} }} }}\n"
+        ))
+    };
+    let apply = async |through: &Tenants, files: &[File]| through.apply(files, &applying(false)).await;
+    if !store.keys_of_their_own() {
+        for level in ["strict", "dedicated"] {
+            let said = refused(apply(&tenants, &[is("a", level)]).await);
+            assert!(said.contains("security.isolation_level") && said.contains("has one for all"), "{said}");
+        }
+        apply(&tenants, &[is("a", "shared")]).await.unwrap();
+        return;
+    }
+    apply(&tenants, &[is("a", "strict"), is("b", "shared")]).await.unwrap();
+    for files in [vec![is("a", "dedicated")], vec![is("c", "dedicated")]] {
+        let said = refused(apply(&tenants, &files).await);
+        assert!(said.contains("this one holds others"), "{said}");
+    }
+    // By a layer too.
+    let tier = |level: &str| file(format!("tier_config: {{ name: gold, security: {{ isolation_level: {level} }} }}\n"));
+    let gold = file("tenant_config: { tenant: b, tier: gold }\n");
+    apply(&tenants, &[tier("shared"), gold]).await.unwrap();
+    let said = refused(apply(&tenants, &[tier("dedicated")]).await);
+    assert!(said.contains("this one holds others"), "{said}");
+    // Who has been alone stays so, whoever of the two comes.
+    tenants.remove(&tenant("b"), None, &ann(), false).await.unwrap();
+    apply(&others, &[is("a", "dedicated")]).await.unwrap();
+    for (through, level) in [(&tenants, "shared"), (&others, "strict"), (&tenants, "dedicated")] {
+        let said = refused(apply(through, &[is("d", level)]).await);
+        assert!(said.contains("store"), "{said}");
+    }
+    let said = refused(tenants.rollback(&tenant("b"), 2, &ann(), (None, false)).await);
+    assert!(said.contains("is a dedicated tenant's"), "{said}");
+    apply(&tenants, &[is("a", "strict")]).await.unwrap();
+    apply(&others, &[is("d", "shared")]).await.unwrap();
 }

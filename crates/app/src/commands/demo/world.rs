@@ -69,6 +69,7 @@ fn options(keep_status_every: Span) -> anyhow::Result<Options> {
         period: PERIOD,
         lease_term: Span::from_secs(60),
         concurrency: 8,
+        patience: PERIOD,
         forecast: Settings::new(15_000, None).context("the forecaster's settings")?,
         repeat_holds_after: Span::from_secs(3600),
         keep_status_every,

@@ -69,6 +69,8 @@ pub(in super::super) enum Reached {
     Objects,
     /// Series of others.
     Series,
+    /// Another isolation level.
+    Apart,
 }
 
 impl From<Reached> for Reach {
@@ -76,6 +78,7 @@ impl From<Reached> for Reach {
         match reached {
             Reached::Objects => Self::Objects,
             Reached::Series => Self::Series,
+            Reached::Apart => Self::Apart,
         }
     }
 }

@@ -126,6 +126,10 @@ pub(crate) struct Up {
     /// Requests under way at once [default: 64]
     #[arg(long, env = "TENANTRY_CONCURRENCY", value_name = "N")]
     pub(crate) concurrency: Option<usize>,
+    /// How long a cycle waits for queries that one tenant alone asks, so that it does not hold up the others
+    /// [default: a tenth of the cycle, at least 1s]
+    #[arg(long, env = "TENANTRY_TENANT_QUERY_TIME", value_name = "SPAN")]
+    pub(crate) tenant_query_time: Option<Span>,
     /// Where the lease is that makes this the only controller [default: kubernetes]
     #[arg(long, env = "TENANTRY_LEASE", value_enum)]
     pub(crate) lease: Option<LeaseKind>,
@@ -218,6 +222,7 @@ pub(crate) struct Resolved {
     pub(crate) kubernetes: KubernetesOptions,
     pub(crate) cycle: Span,
     pub(crate) concurrency: usize,
+    pub(crate) tenant_query_time: Span,
     pub(crate) lease: LeaseKind,
     pub(crate) lease_namespace: String,
     pub(crate) lease_term: Span,
@@ -286,6 +291,10 @@ impl Up {
             },
             cycle,
             concurrency: over.concurrency.unwrap_or(64).clamp(1, 1024),
+            tenant_query_time: over
+                .tenant_query_time
+                .unwrap_or(Span::from_millis(cycle.as_millis() / 10).max(Span::from_secs(1)))
+                .min(cycle),
             lease: over.lease.unwrap_or(LeaseKind::Kubernetes),
             lease_namespace: over.lease_namespace.clone().unwrap_or_else(|| "tenantry".to_owned()),
             // Two missed renewals are borne before another takes over.
@@ -358,6 +367,7 @@ impl Up {
             namespace: self.namespace.or(file.namespace),
             cycle: self.cycle.or(file.cycle),
             concurrency: self.concurrency.or(file.concurrency),
+            tenant_query_time: self.tenant_query_time.or(file.tenant_query_time),
             lease: self.lease.or(file.lease),
             lease_namespace: self.lease_namespace.or(file.lease_namespace),
             holder: self.holder.or(file.holder),

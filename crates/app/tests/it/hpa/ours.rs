@@ -89,6 +89,7 @@ fn spec(case: &Case) -> WorkloadSpec {
         objective: Objective::default(),
         vertical: Default::default(),
         almanac: Default::default(),
+        apart: false,
         startup_delay: None,
         stale_after: Span::from_secs(90),
         take_over: false,

@@ -47,7 +47,7 @@ fn what_is_the_platforms_to_say_is_not_the_tenants() {
 
 #[test]
 fn what_is_beyond_a_tenant_is_the_platforms_to_give() {
-    for reach in [Reach::Objects, Reach::Series] {
+    for reach in [Reach::Objects, Reach::Series, Reach::Apart] {
         let change = || Rewrite { reaches: BTreeSet::from([reach]), ..rewrite(&["workloads"], &[]) };
         for role in [Role::TenantEditor, Role::TenantAdmin] {
             let verdict = writes(role, &tenant("acme"), change());

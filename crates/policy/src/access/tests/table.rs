@@ -146,7 +146,7 @@ fn resources_of(tenant: &'static str) -> impl Strategy<Value = Resource> {
 fn circumstances() -> impl Strategy<Value = Circumstances> {
     let size = (any::<u32>(), any::<u32>()).prop_map(|(from, to)| sizes(from, to));
     let fields = prop::collection::btree_set("tier|autoscaling|budget|quota|security|\\PC{0,6}", 0..4);
-    let reaches = prop::sample::subsequence(vec![Reach::Objects, Reach::Series], 0..=2);
+    let reaches = prop::sample::subsequence(vec![Reach::Objects, Reach::Series, Reach::Apart], 0..=3);
     let rewrite = (fields, prop::collection::vec(size.clone(), 0..4), reaches);
     let rewrite = rewrite.prop_map(|(touches, ceilings, reaches)| {
         let reaches = reaches.into_iter().collect();
