@@ -152,3 +152,21 @@ fn pods_are_told_apart_and_strangers_left_out() {
     ];
     check(&spec("acme", "api", SignalKind::Cpu), &[], samples, &[], &expected);
 }
+
+/// Who floods a query that all use is held, and nobody else.
+#[test]
+fn more_series_than_are_read_are_told_and_hold_their_own_tenant_only() {
+    let flood = |count: usize| {
+        let series = (0..count).map(|place| sample(&[("namespace", "ns-other"), ("pod", &format!("x{place}"))], 1.0));
+        series.chain([sample(&[("namespace", "ns-acme"), ("deployment", "api")], 12.5)]).collect::<Vec<_>>()
+    };
+    let others = [spec("other", "api", SignalKind::RequestRate)];
+    let expected = expect!["Total { value: Milli(12500), at: Timestamp(1000000) }"];
+    check(&spec("acme", "api", SignalKind::RequestRate), &others, flood(SERIES_MAX + 1), &[], &expected);
+    let held = expect![[
+        r#"Missing { why: "the query's answer has 100001 series of the tenant or namespace, and 100000 are read; sum them up in the query" }"#
+    ]];
+    let mut theirs = spec("other", "api", SignalKind::RequestRate);
+    theirs.target.namespace = "ns-other".into();
+    check(&theirs, &[], flood(SERIES_MAX + 1), &[], &held);
+}
