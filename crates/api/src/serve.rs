@@ -22,13 +22,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tower_service::Service;
 use tracing::{debug, info, warn};
 
 use crate::metrics::Metrics;
 use crate::outer::{Peer, PeerCertificate};
-use crate::tls::{self, Identity};
+use crate::tls::{self, Door, Identity};
 
 /// What one server bears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// How long requests under way are waited for at the end. 20 seconds unless told.
     pub drain_time: Duration,
+    /// How often files of certificates are looked at for changes.
+    pub renew_every: Duration,
     /// Requests a second that one caller of one tenant may make over time. 50 unless told.
     pub rate: u32,
     /// Requests at once that one caller may make after a rest. 200 unless told.
@@ -78,6 +80,7 @@ impl Default for Limits {
             head_time: Duration::from_secs(30),
             request_time: Duration::from_secs(30),
             drain_time: Duration::from_secs(20),
+            renew_every: Duration::from_secs(10),
             rate: 50,
             burst: 200,
             strangers_rate: 5,
@@ -153,7 +156,7 @@ impl ServeError {
 pub struct Listening {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Door>>,
 }
 
 impl std::fmt::Debug for Listening {
@@ -171,7 +174,7 @@ impl Listening {
         if identity.is_none() && !address.ip().to_canonical().is_loopback() {
             return Err(ServeError::Clear { address });
         }
-        let tls = identity.map(tls::config).transpose()?.map(|config| TlsAcceptor::from(Arc::new(config)));
+        let tls = identity.map(Door::open).transpose()?.map(Arc::new);
         let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
             std::io::ErrorKind::AddrInUse => ServeError::Taken { address },
             _ => ServeError::Listen { address, source },
@@ -193,6 +196,18 @@ impl Listening {
     }
 }
 
+/// Follows the files of certificates.
+async fn renewing(door: Arc<Door>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        match door.renew() {
+            Ok(true) => info!("certificates of the API were renewed"),
+            Ok(false) => {}
+            Err(error) => warn!(%error, "changed certificates cannot be used; those of before are"),
+        }
+    }
+}
+
 /// Serves until `ending`, then waits for what is under way, but not for ever.
 pub(crate) async fn serve(
     listening: Listening,
@@ -205,6 +220,7 @@ pub(crate) async fn serve(
     let builder = Arc::new(protocol(&limits));
     let (graceful, tasks) = (GracefulShutdown::new(), TaskTracker::new());
     let places = Arc::new(Semaphore::new(limits.connections));
+    let _renewing = tls.clone().map(|door| AbortOnDropHandle::new(tokio::spawn(renewing(door, limits.renew_every))));
     loop {
         // A connection is taken from the kernel's queue when there is a place for it.
         let place = tokio::select! {
@@ -226,7 +242,8 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let (tls, builder, router, watcher) = (tls.clone(), Arc::clone(&builder), router.clone(), graceful.watcher());
+        let acceptor = tls.as_deref().map(Door::acceptor);
+        let (tls, builder, router, watcher) = (acceptor, Arc::clone(&builder), router.clone(), graceful.watcher());
         let (counted, ending) = (metrics.connection(), ending.clone());
         tasks.spawn(async move {
             let _held = (place, counted);

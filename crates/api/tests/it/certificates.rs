@@ -1,14 +1,16 @@
 //! Callers with certificates, of real authorities.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
-use tenantry_api::Identity;
+use tenantry_api::{Identity, Limits};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Span;
 use tenantry_engine::access::identity::{Declared, Identities};
@@ -29,6 +31,7 @@ impl Authority {
     fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
@@ -48,6 +51,25 @@ impl Authority {
         (certificate.der().clone(), key, certificate.pem())
     }
 
+    /// Its list of certificates that it withdrew, by their numbers; it holds until a year.
+    fn withdraws(&self, serials: &[u64], until: i32) -> String {
+        let withdrawn = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2025, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2025, 1, 1),
+            next_update: date_time_ymd(until, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(withdrawn).collect(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).unwrap().pem().unwrap()
+    }
+
     fn person(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> (CertificateDer<'static>, KeyPair) {
         let (certificate, key, _) = self.issue(|params| {
             params.distinguished_name.push(DnType::CommonName, name);
@@ -60,11 +82,16 @@ impl Authority {
 struct World {
     server: Server,
     authority: Authority,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
     async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// Where certificates of these numbers are withdrawn.
+    async fn with(withdrawn: Option<&[u64]>) -> Self {
         let (authority, folder) = (Authority::new("ours"), tempfile::tempdir().unwrap());
         let (_, key, pem) = authority.issue(|_| {});
         let file = |name: &str, text: &str| {
@@ -76,11 +103,17 @@ impl World {
             certificate: file("api.pem", &pem),
             key: file("api.key", &key.serialize_pem()),
             clients: Some(file("ca.pem", &authority.1)),
+            withdrawn: withdrawn.map(|serials| file("crl.pem", &authority.withdraws(serials, 2089))),
         };
         let declared = Declared::read("identities.yaml", DOCUMENT).unwrap();
-        let server = Server::knowing(ample(), Some(&identity), Identities::new(declared, None, None)).await;
+        let limits = Limits { renew_every: Duration::from_millis(20), ..ample() };
+        let server = Server::knowing(limits, Some(&identity), Identities::new(declared, None, None)).await;
         server.clock.set(Timestamp::from(jiff::Timestamp::now()));
-        Self { server, authority, _folder: folder }
+        Self { server, authority, folder }
+    }
+
+    fn numbered(&self, serial: u64) -> (CertificateDer<'static>, KeyPair) {
+        self.authority.person("ci", |params| params.serial_number = Some(SerialNumber::from(serial)))
     }
 
     fn client(&self, presents: Option<(CertificateDer<'static>, KeyPair)>) -> reqwest::Client {
@@ -161,4 +194,54 @@ async fn a_certificate_that_ends_while_the_connection_lives_opens_nothing_more()
     assert_eq!(world.who(&client, None).await.as_deref(), Some("certificate:cn:ci operator"));
     world.server.clock.forward(Span::from_secs(63 * 366 * 86_400));
     assert_eq!(world.who(&client, None).await.as_deref(), Some("401"));
+}
+
+/// Asks until it is answered so: files are looked at now and then.
+async fn comes_to(world: &World, serial: u64, wanted: Option<&str>) {
+    for _ in 0..500 {
+        // A connection of its own each time.
+        let client = world.client(Some(world.numbered(serial)));
+        if world.who(&client, None).await.as_deref() == wanted {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it never came to {wanted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_certificate_opens_nothing_from_then_on() {
+    let world = World::with(Some(&[7])).await;
+    let who = async |serial: u64| world.who(&world.client(Some(world.numbered(serial))), None).await;
+    assert_eq!(who(7).await, None);
+    assert_eq!(who(8).await.as_deref(), Some("certificate:cn:ci operator"));
+    // While the server runs, another is withdrawn, and the first let in again.
+    let list = world.folder.path().join("crl.pem");
+    std::fs::write(&list, world.authority.withdraws(&[8, 9], 2089)).unwrap();
+    comes_to(&world, 8, None).await;
+    assert_eq!(who(7).await.as_deref(), Some("certificate:cn:ci operator"));
+    // What cannot be read changes nothing; a list that has run out lets nobody in.
+    std::fs::write(&list, "no list").unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!((who(7).await.is_some(), who(8).await), (true, None));
+    std::fs::write(&list, world.authority.withdraws(&[], 2026)).unwrap();
+    comes_to(&world, 7, None).await;
+    assert_eq!(who(9).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_servers_certificate_is_renewed_while_it_runs() {
+    let world = World::new().await;
+    let other = Authority::new("another");
+    assert_eq!(world.who(&world.client(None), None).await.as_deref(), Some("401"));
+    let (_, key, pem) = other.issue(|_| {});
+    std::fs::write(world.folder.path().join("api.key"), key.serialize_pem()).unwrap();
+    std::fs::write(world.folder.path().join("api.pem"), pem).unwrap();
+    for _ in 0..500 {
+        if world.who(&world.client(None), None).await.is_none() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the old certificate is still shown");
 }

@@ -19,8 +19,12 @@ struct Certificate {
 fn certificate() -> Certificate {
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-    let identity =
-        Identity { certificate: folder.path().join("api.pem"), key: folder.path().join("api.key"), clients: None };
+    let identity = Identity {
+        certificate: folder.path().join("api.pem"),
+        key: folder.path().join("api.key"),
+        clients: None,
+        withdrawn: None,
+    };
     std::fs::write(&identity.certificate, made.cert.pem()).unwrap();
     std::fs::write(&identity.key, made.signing_key.serialize_pem()).unwrap();
     let mut roots = rustls::RootCertStore::empty();

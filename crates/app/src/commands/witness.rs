@@ -91,7 +91,7 @@ pub(super) async fn run(asked: Witness) -> anyhow::Result<ExitCode> {
     }
     let memory = FileMemory::open(&asked.state)?;
     let identity = asked.tls_cert.clone().zip(asked.tls_key.clone());
-    let identity = identity.map(|(certificate, key)| Identity { certificate, key, clients: None });
+    let identity = identity.map(|(certificate, key)| Identity { certificate, key, clients: None, withdrawn: None });
     let listening = Listening::on(asked.listen.unwrap_or(LISTEN), identity.as_ref()).await?;
     terminal::say(&format!("{} witnesses {} at {}", asked.name, names(&logs), listening.url()));
     let cosigner = Cosigner::new(asked.name.clone(), keys, logs, Box::new(memory));

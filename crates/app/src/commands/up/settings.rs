@@ -169,6 +169,9 @@ pub(crate) struct Up {
     /// PEM file of the authorities whose certificates callers may be known by
     #[arg(long, env = "TENANTRY_TLS_CLIENT_CA", value_name = "FILE")]
     pub(crate) tls_client_ca: Option<PathBuf>,
+    /// PEM file of their lists of withdrawn certificates, one for each; without a list that holds nobody gets in
+    #[arg(long, env = "TENANTRY_TLS_CLIENT_CRL", value_name = "FILE")]
+    pub(crate) tls_client_crl: Option<PathBuf>,
     /// File that says who is known by OpenID providers, certificates and Kubernetes, and as what
     #[arg(long, env = "TENANTRY_IDENTITIES", value_name = "FILE")]
     pub(crate) identities: Option<PathBuf>,
@@ -329,10 +332,16 @@ impl Up {
 
     fn serves(&self) -> anyhow::Result<Option<Serves>> {
         let identity = match (&self.tls_cert, &self.tls_key) {
+            _ if self.tls_client_crl.is_some() && self.tls_client_ca.is_none() => {
+                bail!(
+                    "--tls-client-crl is of no use without the authorities whose lists they are: give --tls-client-ca"
+                )
+            }
             (Some(certificate), Some(key)) => Some(Identity {
                 certificate: certificate.clone(),
                 key: key.clone(),
                 clients: self.tls_client_ca.clone(),
+                withdrawn: self.tls_client_crl.clone(),
             }),
             (None, None) if self.tls_client_ca.is_some() => {
                 bail!("--tls-client-ca is of no use without the API's own certificate: give --tls-cert and --tls-key")
@@ -381,6 +390,7 @@ impl Up {
             tls_key: self.tls_key.or(file.tls_key),
             break_glass_max: self.break_glass_max.or(file.break_glass_max),
             tls_client_ca: self.tls_client_ca.or(file.tls_client_ca),
+            tls_client_crl: self.tls_client_crl.or(file.tls_client_crl),
             identities: self.identities.or(file.identities),
             audit_key: self.audit_key.or(file.audit_key),
             witness: list(self.witness, file.witness),
