@@ -30,6 +30,6 @@ pub trait Clock: Send + Sync {
 
     /// Waits for an instant. Where time passes between turns only, and not in them, it never comes.
     async fn reaches(&self, _at: Timestamp) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

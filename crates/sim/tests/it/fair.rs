@@ -114,7 +114,7 @@ fn tenants(workloads: usize, signals: usize) -> (Vec<AppSpec>, Vec<WorkloadSpec>
         let (tenant, first) = (app.key.tenant.as_str(), spec.signals[0].clone());
         let count = if tenant == "flood" { signals } else { 1 };
         let one = |place: usize| SignalSpec {
-            name: SignalName::new(&format!("s{place}")).unwrap(),
+            name: SignalName::new(format!("s{place}")).unwrap(),
             query: Some(format!("{}{tenant}-{place}", if count > 1 { "slow-" } else { "" })),
             ..first.clone()
         };
