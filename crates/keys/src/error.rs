@@ -66,6 +66,22 @@ pub enum KeyError {
         /// What was said.
         message: String,
     },
+    /// Who holds the keys does not let this program use them.
+    #[error("the keys in {place} were refused: {message}; give this program's account what it needs of them")]
+    Denied {
+        /// Where they are.
+        place: String,
+        /// What was said.
+        message: String,
+    },
+    /// The key is there, and is not to be used.
+    #[error("the key in {place} cannot be used: {message}; have it enabled there again")]
+    Disabled {
+        /// Where it is.
+        place: String,
+        /// What was said.
+        message: String,
+    },
     /// They could not be written.
     #[error("the keys could not be written to {place}")]
     Unwritten {
@@ -92,6 +108,8 @@ impl KeyError {
             Self::Destroyed { .. } => "T1005",
             Self::Unavailable { .. } | Self::Random => "T1006",
             Self::Unwritten { .. } => "T1007",
+            Self::Denied { .. } => "T1009",
+            Self::Disabled { .. } => "T1010",
         }
     }
 
