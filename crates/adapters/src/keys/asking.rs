@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::de::DeserializeOwned;
 use tenantry_keys::KeyError;
@@ -14,10 +14,11 @@ use crate::identity::{Web, safe};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Largest answer that is read, in bytes. The description of a key of Vault with a thousand versions is some 30 KB.
 const BYTES_MAX: usize = 256 * 1024;
-/// How often is asked at most.
-const TRIES: u32 = 4;
+/// How often is asked at most, and for how long after the first time.
+const TRIES: u32 = 5;
+const AGAIN_FOR: Duration = Duration::from_secs(8);
 /// Before it is asked again, doubled each time, and half as long at least: not all programs come back at once.
-const PAUSE_MS: u64 = 300;
+const PAUSE_MS: u64 = 150;
 /// Characters of what a service says that are repeated.
 const SAID_MAX: usize = 300;
 
@@ -109,7 +110,7 @@ impl Asking {
     where
         F: Future<Output = Result<T, Trouble>> + Send,
     {
-        let mut denied = false;
+        let (began, mut denied) = (Instant::now(), false);
         for turn in 1.. {
             match ask().await {
                 Ok(answer) => return Ok(answer),
@@ -118,7 +119,7 @@ impl Asking {
                 Err(Trouble::Denied(message)) => {
                     return Err(KeyError::Denied { place: self.place.clone(), message });
                 }
-                Err(Trouble::Passing(message)) if turn >= TRIES => {
+                Err(Trouble::Passing(message)) if turn >= TRIES || began.elapsed() > AGAIN_FOR => {
                     return Err(KeyError::Unavailable { place: self.place.clone(), message });
                 }
                 Err(Trouble::Passing(_)) => {

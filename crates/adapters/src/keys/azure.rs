@@ -185,7 +185,7 @@ impl KeyProvider for AzureKeyVault {
     }
 
     async fn renew(&self, _owners: &[Owner]) -> Result<(), KeyError> {
-        let _: KeyBundle = self.call("POST", "/rotate", &Owner::Platform, Some(&Nothing {})).await?;
+        let _: KeyBundle = self.call::<Nothing, _>("POST", "/rotate", &Owner::Platform, None).await?;
         Ok(())
     }
 

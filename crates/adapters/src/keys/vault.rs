@@ -199,7 +199,7 @@ impl VaultTransit {
         let (of, place) = (owner.to_string(), self.place());
         match self.look(owner).await {
             Err(error) => error,
-            // Of the platform's is known that it was destroyed by nobody: there is none in the wrong place, either.
+            // Nobody destroys the platform's; there is none where the wrong place was named.
             Ok(None) if *owner == Owner::Platform => KeyError::Missing { place },
             Ok(None) => KeyError::Destroyed { owner: of, place },
             Ok(Some(state)) if version < state.min_available_version => KeyError::Destroyed { owner: of, place },
@@ -207,7 +207,8 @@ impl VaultTransit {
                 let message = format!("version {version} of `{}` is below its min_decryption_version", self.key(owner));
                 KeyError::Disabled { place, message }
             }
-            Ok(Some(state)) if state.keys.get(&version).is_some_and(|at| *at != made) => {
+            // It was made again; for the platform's, that is more likely one of another store.
+            Ok(Some(state)) if *owner != Owner::Platform && state.keys.get(&version) != Some(&made) => {
                 KeyError::Destroyed { owner: of, place }
             }
             Ok(Some(_)) => KeyError::Wrong { owner: of, place },
