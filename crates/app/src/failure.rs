@@ -17,7 +17,7 @@ use tenantry_operator::ConnectError;
 use tenantry_sim::scenario::ScenarioError;
 
 use crate::commands::explain::Undecided;
-use crate::commands::keys::NotShredded;
+use crate::commands::keys::{NotRetired, NotShredded};
 use crate::commands::up::Undeclared;
 use crate::oidc::NoLogin;
 use crate::server::Refused;
@@ -62,6 +62,7 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let login = || error.downcast_ref::<NoLogin>().map(NoLogin::code);
     let access = || error.downcast_ref::<AccessError>().map(AccessError::code);
     let shredded = || error.downcast_ref::<NotShredded>().map(NotShredded::code);
+    let retired = || error.downcast_ref::<NotRetired>().map(NotRetired::code);
     let keys = || error.downcast_ref::<KeyError>().map(KeyError::code);
     let tokens = || error.downcast_ref::<TokensError>().map(TokensError::code);
     let writing = || error.downcast_ref::<WritingError>().map(WritingError::code);
@@ -88,4 +89,5 @@ fn code(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         .or_else(serve)
         .or_else(keys)
         .or_else(shredded)
+        .or_else(retired)
 }

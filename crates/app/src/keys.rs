@@ -83,6 +83,8 @@ impl KeyOptions {
     }
 
     fn name(&self) -> anyhow::Result<&str> {
-        self.key_name.as_deref().context("say which key with --key-name or TENANTRY_KEY_NAME; docs/keys.md has examples")
+        self.key_name
+            .as_deref()
+            .context("say which key with --key-name or TENANTRY_KEY_NAME; docs/keys.md has examples")
     }
 }

@@ -246,22 +246,17 @@ impl Store {
     /// that was done by a rotation which was broken off.
     async fn newer_keks(&self, owners: &[(Owner, Vec<i64>)]) -> Result<u64, Failure> {
         let Some(keys) = &self.keys else { return Ok(0) };
-        let mut up_to_date = Vec::new();
-        for (owner, keks) in owners {
-            let newest = keys.provider.newest(owner).await?;
-            if keks.iter().all(|kek| Some(*kek) == newest) {
-                up_to_date.push(owner.clone());
-            }
+        let newest = keys.newest(owners.iter().map(|(owner, _)| owner.clone()).collect()).await?;
+        let all_newest = |(owner, keks): &&(Owner, Vec<i64>)| keks.iter().all(|kek| Some(kek) == newest.get(owner));
+        let up_to_date: Vec<Owner> = owners.iter().filter(all_newest).map(|(owner, _)| owner.clone()).collect();
+        if up_to_date.is_empty() {
+            return Ok(0);
         }
-        if !up_to_date.is_empty() {
-            keys.provider.renew(&up_to_date).await?;
-        }
-        let mut made = 0;
-        for owner in &up_to_date {
-            let newest = keys.provider.newest(owner).await?;
-            let known = owners.iter().find(|(of, _)| of == owner).and_then(|(_, keks)| keks.first());
-            made += u64::from(newest.as_ref() != known);
-        }
+        keys.provider.renew(&up_to_date).await?;
+        let renewed = keys.newest(up_to_date.clone()).await?;
+        let made = up_to_date.iter().filter(|owner| renewed.get(owner) != newest.get(owner)).count();
+        let made = if keys.provider.holds_one_each() { made } else { made.min(1) };
+        let made = u64::try_from(made).unwrap_or(u64::MAX);
         Ok(made)
     }
 }
@@ -361,17 +356,17 @@ async fn renew_store_key(work: &mut Work, now: Timestamp) -> Result<(), Failure>
 async fn rewrap(work: &mut Work, owners: &[Owner]) -> Result<u64, Failure> {
     lock_alone(work).await?;
     let Some(keys) = work.sealing.keys.clone() else { return Ok(0) };
-    let mut done = 0;
+    let newest = keys.newest(owners.to_vec()).await?;
+    let mut behind = Vec::new();
     for owner in owners {
-        let newest = keys.provider.newest(owner).await?;
-        let behind = of_owner(work, owner).await?.into_iter().filter(|kept| Some(kept.wrapped.version) != newest);
-        for KeptKey { name, wrapped, .. } in behind {
-            let secret = keys.provider.unwrap(owner, &wrapped, &name.bound()).await?;
-            let wrapped = keys.provider.wrap(owner, &secret, &name.bound()).await?;
-            let values = vec![Value::Int(name.id.0), Value::Int(wrapped.version), Value::Bytes(&wrapped.bytes)];
-            let sql = "UPDATE data_keys SET kek = $2, wrapped = $3 WHERE id = $1";
-            done += work.execute(Statement::new(sql, values)).await?;
-        }
+        let kept = of_owner(work, owner).await?.into_iter();
+        behind.extend(kept.filter(|kept| Some(&kept.wrapped.version) != newest.get(owner)));
+    }
+    let mut done = 0;
+    for (id, wrapped) in keys.wrap_anew(behind).await? {
+        let values = vec![Value::Int(id.0), Value::Int(wrapped.version), Value::Bytes(&wrapped.bytes)];
+        done +=
+            work.execute(Statement::new("UPDATE data_keys SET kek = $2, wrapped = $3 WHERE id = $1", values)).await?;
     }
     Ok(done)
 }
@@ -380,10 +375,10 @@ async fn rewrap(work: &mut Work, owners: &[Owner]) -> Result<u64, Failure> {
 async fn retire(work: &mut Work, owners: &[Owner]) -> Result<(), Failure> {
     rewrap(work, owners).await?;
     let Some(keys) = work.sealing.keys.clone() else { return Ok(()) };
+    let newest = keys.newest(owners.to_vec()).await?;
     let mut free = Vec::new();
     for owner in owners {
-        let newest = keys.provider.newest(owner).await?;
-        if of_owner(work, owner).await?.iter().all(|kept| Some(kept.wrapped.version) == newest) {
+        if of_owner(work, owner).await?.iter().all(|kept| Some(&kept.wrapped.version) == newest.get(owner)) {
             free.push(owner.clone());
         }
     }

@@ -134,6 +134,32 @@ impl Keys {
         Ok(Arc::new(Key::new(&secret)?))
     }
 
+    /// The numbers of some owners' newest key-encryption keys, without those who have none. Asked for once where one key seals
+    /// for all.
+    pub(crate) async fn newest(&self, owners: Vec<Owner>) -> Result<BTreeMap<Owner, i64>, Failure> {
+        if !self.provider.holds_one_each() {
+            let Some(first) = owners.first() else { return Ok(BTreeMap::new()) };
+            let newest = self.provider.newest(first).await?;
+            return Ok(owners.into_iter().filter_map(|owner| Some((owner, newest?))).collect());
+        }
+        let one = |owner: Owner| async move {
+            let newest = self.provider.newest(&owner).await?;
+            Ok::<_, Failure>((owner, newest))
+        };
+        let all: Vec<_> = stream::iter(owners).map(one).buffered(ASKED_AT_ONCE).try_collect().await?;
+        Ok(all.into_iter().filter_map(|(owner, newest)| Some((owner, newest?))).collect())
+    }
+
+    /// Seals some data keys anew, with their owners' newest keys.
+    pub(crate) async fn wrap_anew(&self, kept: Vec<KeptKey>) -> Result<Vec<(DataKeyId, Wrapped)>, Failure> {
+        let one = |KeptKey { name, wrapped, .. }: KeptKey| async move {
+            let secret = self.provider.unwrap(&name.owner, &wrapped, &name.bound()).await?;
+            let wrapped = self.provider.wrap(&name.owner, &secret, &name.bound()).await?;
+            Ok::<_, Failure>((name.id, wrapped))
+        };
+        stream::iter(kept).map(one).buffered(ASKED_AT_ONCE).try_collect().await
+    }
+
     /// Opens some keys and holds them. Of those whose owner's key was destroyed it says whose that was, and where: what they
     /// sealed is gone, and is no reason not to read the rest.
     pub(crate) async fn open_all(&self, kept: Vec<KeptKey>) -> Result<BTreeMap<DataKeyId, Opened>, Failure> {
@@ -378,12 +404,12 @@ pub(crate) async fn insert(
 ) -> Result<(), Failure> {
     let owners: Vec<Owner> = names.iter().map(|name| name.owner.clone()).collect();
     keys.provider.prepare(&owners).await?;
-    let mut made = Vec::with_capacity(names.len());
-    for name in names {
+    let one = |name: DataKeyName| async move {
         let secret = Secret::random()?;
         let wrapped = keys.provider.wrap(&name.owner, &secret, &name.bound()).await?;
-        made.push((name, Arc::new(Key::new(&secret)?), wrapped));
-    }
+        Ok::<_, Failure>((name, Arc::new(Key::new(&secret)?), wrapped))
+    };
+    let mut made: Vec<_> = stream::iter(names).map(one).buffered(ASKED_AT_ONCE).try_collect().await?;
     let row = |(name, _, wrapped): &'_ (DataKeyName, Arc<Key>, Wrapped)| {
         [name.purpose.number(), name.version, name.id.0, name.whole.into(), wrapped.version].map(Value::Int)
     };

@@ -50,8 +50,9 @@ impl Answer {
     /// Reads it as what it should be.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
         // The error's text would repeat what was read, which may be a key.
-        serde_json::from_slice(&self.body)
-            .map_err(|_| Trouble::Passing(format!("its answer ({}) is not of the form that is documented", self.status)))
+        serde_json::from_slice(&self.body).map_err(|_| {
+            Trouble::Passing(format!("its answer ({}) is not of the form that is documented", self.status))
+        })
     }
 }
 

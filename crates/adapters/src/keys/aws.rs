@@ -95,10 +95,14 @@ impl AwsKms {
         let place = self.asking.place().to_owned();
         let message = said(&format!("{kind}: {message}"));
         match kind {
-            "ThrottlingException" | "RequestLimitExceeded" | "KMSInternalException" | "DependencyTimeoutException"
-            | "KeyUnavailableException" | "ConflictException" | "InternalFailure" | "ServiceUnavailable" => {
-                Trouble::Passing(message)
-            }
+            "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "KMSInternalException"
+            | "DependencyTimeoutException"
+            | "KeyUnavailableException"
+            | "ConflictException"
+            | "InternalFailure"
+            | "ServiceUnavailable" => Trouble::Passing(message),
             "NotFoundException" => KeyError::Missing { place }.into(),
             "DisabledException" | "KMSInvalidStateException" => KeyError::Disabled { place, message }.into(),
             "InvalidCiphertextException" | "IncorrectKeyException" => {

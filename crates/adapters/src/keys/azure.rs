@@ -69,13 +69,7 @@ impl AzureKeyVault {
         answer.read().map_err(|_| self.odd())
     }
 
-    async fn once(
-        &self,
-        method: &str,
-        address: &str,
-        owner: &Owner,
-        body: Option<Vec<u8>>,
-    ) -> Result<Answer, Trouble> {
+    async fn once(&self, method: &str, address: &str, owner: &Owner, body: Option<Vec<u8>>) -> Result<Answer, Trouble> {
         let token = self.login.token(&self.asking).await?;
         let headers = [
             ("authorization".to_owned(), format!("Bearer {}", token.as_str())),
@@ -176,7 +170,8 @@ impl KeyProvider for AzureKeyVault {
         let alg = ["RSA-OAEP-256", "A256KW"].into_iter().find(|known| *known == algorithm).ok_or_else(wrong)?;
         let question = KeyOperation { alg, value: Wiped::of(&envelope.key, &URL_SAFE_NO_PAD) };
         let opened: KeyResult = self.call("POST", &format!("/{version}/unwrapkey"), owner, Some(&question)).await?;
-        let one = opened.value.bytes(&URL_SAFE_NO_PAD).and_then(|bytes| Secret::from_bytes(&bytes)).ok_or_else(wrong)?;
+        let one =
+            opened.value.bytes(&URL_SAFE_NO_PAD).and_then(|bytes| Secret::from_bytes(&bytes)).ok_or_else(wrong)?;
         envelope.open(&one, wrapped.version, (owner, bound)).ok_or_else(wrong)
     }
 

@@ -76,13 +76,7 @@ impl GoogleKms {
         answer.read().map_err(|_| self.odd())
     }
 
-    async fn once(
-        &self,
-        method: &str,
-        address: &str,
-        owner: &Owner,
-        body: Option<Vec<u8>>,
-    ) -> Result<Answer, Trouble> {
+    async fn once(&self, method: &str, address: &str, owner: &Owner, body: Option<Vec<u8>>) -> Result<Answer, Trouble> {
         let token = self.login.token(&self.asking).await?;
         let headers = [
             ("authorization".to_owned(), format!("Bearer {}", token.as_str())),

@@ -60,12 +60,14 @@ impl VaultTransit {
                 && part.split('/').all(|word| !word.is_empty() && !word.starts_with('.'))
                 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
         };
-        let Some((mount, prefix)) = name.rsplit_once('/').filter(|(mount, prefix)| named(mount) && named(prefix)) else {
+        let Some((mount, prefix)) = name.rsplit_once('/').filter(|(mount, prefix)| named(mount) && named(prefix))
+        else {
             let message = "name the engine and what its keys' names begin with, such as transit/tenantry".to_owned();
             return Err(shape(&place, message));
         };
         let address = surroundings.get("VAULT_ADDR");
-        let address = address.ok_or_else(|| shape(&place, "VAULT_ADDR is not set; it says where Vault is".to_owned()))?;
+        let address =
+            address.ok_or_else(|| shape(&place, "VAULT_ADDR is not set; it says where Vault is".to_owned()))?;
         let address = address.trim_end_matches('/');
         let login = Login::new(address, surroundings, &place)?;
         let asking = Asking::new(place, &[address], surroundings.ca(Some("VAULT_CACERT")).as_deref())?;
@@ -149,7 +151,7 @@ impl VaultTransit {
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
-        known.insert(owner.clone(), state.keys.clone());
+        known.insert(owner.clone(), state.versions());
         Ok(Some(state))
     }
 
@@ -208,7 +210,7 @@ impl VaultTransit {
                 KeyError::Disabled { place, message }
             }
             // It was made again; for the platform's, that is more likely one of another store.
-            Ok(Some(state)) if *owner != Owner::Platform && state.keys.get(&version) != Some(&made) => {
+            Ok(Some(state)) if *owner != Owner::Platform && state.versions().get(&version) != Some(&made) => {
                 KeyError::Destroyed { owner: of, place }
             }
             Ok(Some(_)) => KeyError::Wrong { owner: of, place },

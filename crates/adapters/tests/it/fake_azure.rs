@@ -153,13 +153,7 @@ fn answer(shapes: &Shapes, state: &mut State, request: &Request<'_>) -> Result<O
     Ok(Some(answer))
 }
 
-fn act(
-    state: &mut State,
-    operation: &str,
-    version: Option<&str>,
-    asked: &Value,
-    host: &str,
-) -> Result<Value, Refused> {
+fn act(state: &mut State, operation: &str, version: Option<&str>, asked: &Value, host: &str) -> Result<Value, Refused> {
     if operation == "rotateKey" {
         add(state);
     }

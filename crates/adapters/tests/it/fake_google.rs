@@ -166,7 +166,8 @@ fn act(state: &mut State, operation: &str, named: Option<usize>, asked: &Value) 
     };
     match operation {
         "get" => {
-            let key = json!({ "name": KEY, "purpose": "ENCRYPT_DECRYPT", "primary": version(state.primary, "ENABLED") });
+            let key =
+                json!({ "name": KEY, "purpose": "ENCRYPT_DECRYPT", "primary": version(state.primary, "ENABLED") });
             Ok(key)
         }
         "encrypt" => {

@@ -11,7 +11,8 @@ use crate::fake_aws::{self, FakeAws};
 use crate::fake_azure::{self, FakeAzure};
 use crate::fake_google::{self, FakeGoogle};
 use crate::promises::holds;
-use crate::shapes::Mood;
+use crate::server::{Server, response};
+use crate::shapes::{Mood, Request};
 use crate::vault::Vault;
 
 fn acme() -> Owner {
@@ -164,11 +165,8 @@ async fn credentials_of_aws_are_found_in_its_files() {
     let text = format!("[tenantry]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n");
     std::fs::write(home.path().join(".aws/credentials"), text).unwrap();
     let endpoint = format!("http://{}", fake.server.address);
-    let variables = [
-        ("AWS_ENDPOINT_URL", endpoint.as_str()),
-        ("AWS_PROFILE", "tenantry"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-    ];
+    let variables =
+        [("AWS_ENDPOINT_URL", endpoint.as_str()), ("AWS_PROFILE", "tenantry"), ("AWS_EC2_METADATA_DISABLED", "true")];
     let surroundings = Surroundings::of(variables).at_home(home.path().to_owned());
     let provider = AwsKms::new(fake_aws::KEY, &surroundings).unwrap();
     let sealed = wrapped(&provider).await;
@@ -241,11 +239,9 @@ async fn google_knows_accounts_and_users_by_their_files() {
         let sealed = wrapped(&provider).await;
         provider.unwrap(&acme(), &sealed, &Bound::to("a")).await.unwrap();
     }
-    for (field, value) in [
-        ("type", "external_account"),
-        ("private_key", "hush"),
-        ("token_uri", "http://192.0.2.1/token"),
-    ] {
+    for (field, value) in
+        [("type", "external_account"), ("private_key", "hush"), ("token_uri", "http://192.0.2.1/token")]
+    {
         let mut wrong = account.clone();
         wrong[field] = value.into();
         std::fs::write(&file, wrong.to_string()).unwrap();
@@ -358,8 +354,7 @@ async fn troubles_of_vault_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     std::fs::write(&file, "nobody's").unwrap();
-    let variables =
-        [("VAULT_ADDR", real.address.as_str()), ("TENANTRY_KEY_VAULT_TOKEN_FILE", file.to_str().unwrap())];
+    let variables = [("VAULT_ADDR", real.address.as_str()), ("TENANTRY_KEY_VAULT_TOKEN_FILE", file.to_str().unwrap())];
     let stranger = VaultTransit::new("transit/tenantry", &Surroundings::of(variables)).unwrap();
     assert_eq!(closed(&stranger, &sealed).await.0, "T1009");
     std::fs::write(&file, format!("{}\n", real.token)).unwrap();
@@ -386,6 +381,45 @@ async fn troubles_of_vault_are_told() {
     assert!(code == "T1006" && text.contains("sealed"), "{text}");
 }
 
+/// A FAKE of Vault's login by Kubernetes, as the real one of the tests has no cluster to ask.
+#[tokio::test]
+async fn vault_knows_pods_by_their_clusters_word() {
+    let fake = Server::start(|_, request| {
+        let request = Request::of(request);
+        let asked: serde_json::Value = serde_json::from_str(request.body).unwrap_or_default();
+        let known = asked == serde_json::json!({ "role": "tenantry", "jwt": "eyJ.the-cluster-says-so" });
+        let token = request.header("x-vault-token");
+        Some(match request.target {
+            "/v1/auth/cluster-7/login" if known && request.header("x-vault-namespace") == "team" => {
+                let body = r#"{"auth":{"client_token":"hvs.pod","lease_duration":3600}}"#;
+                response("200 OK", "content-type: application/json\r\n", body)
+            }
+            "/v1/transit/keys/tenantry-platform" if token == "hvs.pod" => {
+                response("404 Not Found", "", r#"{"errors":[]}"#)
+            }
+            _ => response("403 Forbidden", "", r#"{"errors":["permission denied"]}"#),
+        })
+    });
+    let fake = fake.await;
+    let folder = tempfile::tempdir().unwrap();
+    let (word, address) = (folder.path().join("token"), format!("http://{}", fake.address));
+    std::fs::write(&word, "eyJ.the-cluster-says-so").unwrap();
+    let variables = [
+        ("VAULT_ADDR", address.as_str()),
+        ("VAULT_NAMESPACE", "team"),
+        ("TENANTRY_KEY_VAULT_AUTH", "cluster-7"),
+        ("TENANTRY_KEY_VAULT_ROLE", "tenantry"),
+        ("TENANTRY_KEY_VAULT_JWT_FILE", word.to_str().unwrap()),
+    ];
+    let provider = VaultTransit::new("transit/tenantry", &Surroundings::of(variables)).unwrap();
+    assert_eq!(provider.newest(&Owner::Platform).await.unwrap(), None);
+    assert_eq!(provider.newest(&Owner::Platform).await.unwrap(), None);
+    assert_eq!(fake.seen().len(), 3, "one login is enough");
+    std::fs::write(&word, "somebody else's").unwrap();
+    let stranger = VaultTransit::new("transit/tenantry", &Surroundings::of(variables)).unwrap();
+    assert_eq!(stranger.newest(&Owner::Platform).await.unwrap_err().code(), "T1009");
+}
+
 #[test]
 fn what_names_no_key_or_is_reached_in_the_clear_is_refused() {
     let code = |made: Result<(), KeyError>| made.err().map(|error| error.code());
@@ -393,14 +427,26 @@ fn what_names_no_key_or_is_reached_in_the_clear_is_refused() {
     for arn in ["", "alias/x", "arn:aws:s3:::x", "arn:aws:kms:eu/../x:1:key/2", "arn:aws:kms:eu-central-1:1:grant/2"] {
         assert_eq!(code(AwsKms::new(arn, &nothing).map(drop)), Some("T1004"), "{arn}");
     }
-    for name in ["", "store", "projects/a/locations/b/keyRings/c/cryptoKeys/", "projects/a/locations/b/keyRings/c?/cryptoKeys/d"] {
+    for name in [
+        "",
+        "store",
+        "projects/a/locations/b/keyRings/c/cryptoKeys/",
+        "projects/a/locations/b/keyRings/c?/cryptoKeys/d",
+    ] {
         assert_eq!(code(GoogleKms::new(name, &nothing).map(drop)), Some("T1004"), "{name}");
     }
-    for url in ["", "http://a.vault.azure.net/keys/b", "https://a.vault.azure.net/secrets/b", "https://u:p@a.vault.azure.net/keys/b", "https://a.vault.azure.net/keys/b/0123"] {
+    for url in [
+        "",
+        "http://a.vault.azure.net/keys/b",
+        "https://a.vault.azure.net/secrets/b",
+        "https://u:p@a.vault.azure.net/keys/b",
+        "https://a.vault.azure.net/keys/b/0123",
+    ] {
         assert_eq!(code(AzureKeyVault::new(url, &nothing).map(drop)), Some("T1004"), "{url}");
     }
     let (clear, safe) = ("http://192.0.2.1:8200", "https://vault.example.org");
-    for (address, name) in [(clear, "transit/a"), (safe, "transit"), (safe, "../a"), (safe, "a//b"), (safe, "transit/")] {
+    for (address, name) in [(clear, "transit/a"), (safe, "transit"), (safe, "../a"), (safe, "a//b"), (safe, "transit/")]
+    {
         let surroundings = Surroundings::of([("VAULT_ADDR", address), ("VAULT_TOKEN", "hush")]);
         let error = VaultTransit::new(name, &surroundings).unwrap_err();
         assert!(error.code() == "T1004" && !format!("{error:?} {surroundings:?}").contains("hush"), "{name}");

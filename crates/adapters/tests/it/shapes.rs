@@ -56,7 +56,9 @@ fn fits(property: &Value, value: &Value) -> Result<(), String> {
             }
             text.len()
         }
-        ("bytes", Value::String(text)) => STANDARD.decode(text).map_err(|error| format!("is no base64: {error}"))?.len(),
+        ("bytes", Value::String(text)) => {
+            STANDARD.decode(text).map_err(|error| format!("is no base64: {error}"))?.len()
+        }
         ("base64url", Value::String(text)) => {
             URL_SAFE_NO_PAD.decode(text).map_err(|error| format!("is no base64url: {error}"))?.len()
         }

@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::output;
 
 /// Every code with its page.
-const PAGES: [(&str, &str); 84] = [
+const PAGES: [(&str, &str); 87] = [
     ("T1001", include_str!("../../../../docs/errors/T1001.md")),
     ("T1002", include_str!("../../../../docs/errors/T1002.md")),
     ("T1003", include_str!("../../../../docs/errors/T1003.md")),
@@ -18,6 +18,9 @@ const PAGES: [(&str, &str); 84] = [
     ("T1006", include_str!("../../../../docs/errors/T1006.md")),
     ("T1007", include_str!("../../../../docs/errors/T1007.md")),
     ("T1008", include_str!("../../../../docs/errors/T1008.md")),
+    ("T1009", include_str!("../../../../docs/errors/T1009.md")),
+    ("T1010", include_str!("../../../../docs/errors/T1010.md")),
+    ("T1011", include_str!("../../../../docs/errors/T1011.md")),
     ("T101", include_str!("../../../../docs/errors/T101.md")),
     ("T102", include_str!("../../../../docs/errors/T102.md")),
     ("T103", include_str!("../../../../docs/errors/T103.md")),

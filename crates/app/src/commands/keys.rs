@@ -34,7 +34,7 @@ pub(crate) enum Keys {
   tenantry keys rotate --kek --destroy-old      and destroy the older ones, after one of them was seen by others
 
 What was broken off is gone on with by the same command. After --destroy-old no copy of the database from before can be
-opened any more. With `--key-provider env`, put the new key first into TENANTRY_KEY and the old one behind it, then use
+opened any more; it is refused where one key seals for all (aws, gcp, azure, env). With `--key-provider env`, put the new key first into TENANTRY_KEY and the old one behind it, then use
 --kek, then take the old one out.")]
     Rotate(Rotate),
     /// Destroy what is kept of a tenant that was removed or suspended, with its key: in no copy can it be read again
@@ -43,7 +43,8 @@ opened any more. With `--key-provider env`, put the new key first into TENANTRY_
   tenantry keys shred acme --dry-run --reason 'to see'
 
 Documents, decisions, interventions, learned state and details of the audit log go. The log itself stays, and verifies:
-who did what and when, without the details. Copies of the key file can still open copies of the database: destroy them.")]
+who did what and when, without the details. Copies of the key file can still open copies of the database: destroy them.
+Where one key seals for all (aws, gcp, azure, env), so can that key.")]
     Shred(Shred),
 }
 
@@ -93,6 +94,20 @@ pub(crate) struct Shred {
     /// Who [default: the user of this machine]
     #[arg(long, value_name = "NAME")]
     author: Option<String>,
+}
+
+/// Why older keys are not destroyed.
+#[derive(Debug, Error)]
+#[error("older keys are not destroyed in {place}, where one seals for all; leave --destroy-old out")]
+pub(crate) struct NotRetired {
+    place: String,
+}
+
+impl NotRetired {
+    /// The code under which `docs/errors` says what happened, why, and what to do.
+    pub(crate) const fn code(&self) -> &'static str {
+        "T1011"
+    }
 }
 
 /// Why a tenant is not shredded.
@@ -202,6 +217,10 @@ struct Rotated {
 }
 
 async fn rotate(common: &Common, command: Rotate) -> anyhow::Result<ExitCode> {
+    let provider = common.keys.provider(common.store.as_deref())?;
+    if command.destroy_old && !provider.holds_one_each() {
+        return Err(NotRetired { place: provider.place() }.into());
+    }
     let store = place::open(common.store.as_deref(), &common.keys).await?;
     let by = Authorship { author: author(command.author), at: time::now(), reason: command.reason };
     let rotation = Rotation { tenant: command.tenant, kek: command.kek, retire: command.destroy_old };
@@ -225,6 +244,7 @@ struct Destroyed {
     rows: Option<u64>,
     key_destroyed: bool,
     copies_unreadable: bool,
+    held_by: String,
 }
 
 async fn shred(common: &Common, command: Shred) -> anyhow::Result<ExitCode> {
@@ -239,9 +259,10 @@ async fn shred(common: &Common, command: Shred) -> anyhow::Result<ExitCode> {
             return Err(NotShredded::Active { tenant }.into());
         }
     }
-    let copies_unreadable = common.keys.provider(common.store.as_deref())?.holds_one_each();
+    let provider = common.keys.provider(common.store.as_deref())?;
+    let (copies_unreadable, held_by) = (provider.holds_one_each(), provider.place());
     let answer = if dry_run {
-        Destroyed { tenant, dry_run, rows: None, key_destroyed: false, copies_unreadable }
+        Destroyed { tenant, dry_run, rows: None, key_destroyed: false, copies_unreadable, held_by }
     } else if yes {
         let by = Authorship { author: author(who), at: time::now(), reason };
         let done = store.shred(&tenant, head.number, &by).await?;
@@ -251,6 +272,7 @@ async fn shred(common: &Common, command: Shred) -> anyhow::Result<ExitCode> {
             rows: Some(done.rows),
             key_destroyed: done.destroyed,
             copies_unreadable: done.copies,
+            held_by,
         }
     } else {
         bail!("what is kept of `{tenant}` would be gone for good; say --yes when it may, or --dry-run to see");
@@ -262,11 +284,14 @@ async fn shred(common: &Common, command: Shred) -> anyhow::Result<ExitCode> {
             Some(0) => format!("nothing was left of `{tenant}`"),
             Some(rows) => format!("what was kept of `{tenant}` is destroyed: {rows} rows"),
         };
+        let place = &answer.held_by;
         let copies = if answer.copies_unreadable {
-            "no copy of the database can be read with the keys that are left; destroy copies of the key file too"
+            format!("no copy of the database can be read with the keys that are left; destroy copies of {place} too")
         } else {
-            "copies of the database can be read for as long as the key in TENANTRY_KEY exists: replace it by \
-             `tenantry keys rotate --kek`, and destroy it"
+            format!(
+                "copies of the database can be read for as long as the key in {place} exists: replace it by `tenantry \
+                 keys rotate --kek`, and destroy the old one"
+            )
         };
         format!("{done}\n{copies}")
     })?;

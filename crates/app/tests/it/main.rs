@@ -20,9 +20,12 @@ mod cli;
 #[path = "../../../api/tests/it/dex.rs"]
 #[allow(dead_code, reason = "what the tests of the API need of it too")]
 mod dex;
+#[path = "../../../adapters/tests/it/fake_aws.rs"]
+mod fake_aws;
 mod folder;
 mod forecast;
 mod hpa;
+mod key_holders;
 mod keys;
 mod listed;
 mod login;
@@ -30,7 +33,15 @@ mod policies;
 mod proof;
 mod remote;
 mod s3;
+#[path = "../../../adapters/tests/it/server.rs"]
+#[allow(dead_code, reason = "what the tests of the adapters need of it too")]
+mod server;
+#[path = "../../../adapters/tests/it/shapes.rs"]
+#[allow(dead_code, reason = "what the tests of the adapters need of it too")]
+mod shapes;
 mod stream;
 mod tenantry;
+#[path = "../../../adapters/tests/it/vault.rs"]
+mod vault;
 mod vertical;
 mod witness;

@@ -81,7 +81,8 @@ impl Login {
             Some(path) => {
                 let unusable = |why: String| shape(place, format!("the credentials in {}: {why}", path.display()));
                 let text = Zeroizing::new(std::fs::read(&path).map_err(|error| unusable(error.to_string()))?);
-                let file = serde_json::from_slice(&text).map_err(|_| unusable("they are no JSON of Google's".into()))?;
+                let file =
+                    serde_json::from_slice(&text).map_err(|_| unusable("they are no JSON of Google's".into()))?;
                 Who::of(file).map_err(unusable)?
             }
             None => {

@@ -74,7 +74,8 @@ impl Login {
         let who = if let Some(token) = get("VAULT_TOKEN") {
             Who::Token(Zeroizing::new(token.to_owned()))
         } else if let Some(role) = get("TENANTRY_KEY_VAULT_ROLE_ID") {
-            let said = get("TENANTRY_KEY_VAULT_SECRET_ID").map(|secret| Secret::Said(Zeroizing::new(secret.to_owned())));
+            let said =
+                get("TENANTRY_KEY_VAULT_SECRET_ID").map(|secret| Secret::Said(Zeroizing::new(secret.to_owned())));
             let file = get("TENANTRY_KEY_VAULT_SECRET_ID_FILE").map(|path| Secret::File(PathBuf::from(path)));
             let secret = file.or(said).ok_or_else(|| {
                 let message = "TENANTRY_KEY_VAULT_SECRET_ID_FILE is not set, and the role needs it";

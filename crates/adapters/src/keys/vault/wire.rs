@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::keys::wiped::Wiped;
 
@@ -47,8 +48,14 @@ pub(super) struct State {
     pub(super) min_available_version: i64,
     #[serde(default)]
     pub(super) min_decryption_version: i64,
-    /// When each version was made, in seconds since 1970.
-    pub(super) keys: BTreeMap<i64, i64>,
+    keys: BTreeMap<i64, Value>,
+}
+
+impl State {
+    /// When each version was made, in seconds since 1970. Of keys in pairs more is said, and nothing is had here.
+    pub(super) fn versions(&self) -> BTreeMap<i64, i64> {
+        self.keys.iter().filter_map(|(number, made)| Some((*number, made.as_i64()?))).collect()
+    }
 }
 
 #[derive(Debug, Serialize)]
