@@ -50,6 +50,14 @@ pub enum KeyError {
         /// What is wrong, without anything of a key.
         message: String,
     },
+    /// Where the keys are, or how to log in there, is not said as it has to be.
+    #[error("{place} cannot be asked for keys: {message}")]
+    Setting {
+        /// Where it is.
+        place: String,
+        /// What is wrong, without anything of a key.
+        message: String,
+    },
     /// The key was destroyed, and what it sealed is gone.
     #[error("the key of {owner} was destroyed in {place}; what it sealed cannot be read by anybody any more")]
     Destroyed {
@@ -104,7 +112,7 @@ impl KeyError {
             Self::Missing { .. } => "T1001",
             Self::Wrong { .. } => "T1002",
             Self::Open { .. } => "T1003",
-            Self::Shape { .. } => "T1004",
+            Self::Shape { .. } | Self::Setting { .. } => "T1004",
             Self::Destroyed { .. } => "T1005",
             Self::Unavailable { .. } | Self::Random => "T1006",
             Self::Unwritten { .. } => "T1007",

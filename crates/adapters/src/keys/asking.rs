@@ -72,13 +72,13 @@ impl Asking {
     /// Of a place with a name in words; addresses must be as safe as `addresses` says which are asked.
     ///
     /// # Errors
-    /// [`KeyError::Shape`] where an address is reached neither by https nor on loopback, or the file of authorities cannot be
+    /// [`KeyError::Setting`] where an address is reached neither by https nor on loopback, or the file of authorities cannot be
     /// used.
     pub(super) fn new(place: String, addresses: &[&str], ca: Option<&Path>) -> Result<Self, KeyError> {
         for address in addresses {
-            safe(address).map_err(|why| shape(&place, format!("`{address}`: {why}")))?;
+            safe(address).map_err(|why| setting(&place, format!("`{address}`: {why}")))?;
         }
-        let web = Web::within(ca, PATIENCE, BYTES_MAX).map_err(|error| shape(&place, error.message))?;
+        let web = Web::within(ca, PATIENCE, BYTES_MAX).map_err(|error| setting(&place, error.message))?;
         Ok(Self { web, place })
     }
 
@@ -139,7 +139,7 @@ fn pause(most_ms: u64) -> u64 {
     half + u64::from(now.subsec_micros()) % half.max(1)
 }
 
-/// What was named is not written as it should be.
-pub(super) fn shape(place: &str, message: String) -> KeyError {
-    KeyError::Shape { place: place.to_owned(), message }
+/// What was named is not written as it should be, or not what it should be.
+pub(super) fn setting(place: &str, message: String) -> KeyError {
+    KeyError::Setting { place: place.to_owned(), message }
 }

@@ -14,7 +14,7 @@ use tenantry_keys::{Bound, KeyError, KeyProvider, Owner, Secret, Wrapped};
 
 use self::login::Signing;
 use self::wire::{Context, Decrypt, Decrypted, DescribeKey, Described, GenerateDataKey, Generated, RotateKey, Rotated};
-use super::asking::{Answer, Asking, Trouble, said, shape};
+use super::asking::{Answer, Asking, Trouble, said, setting};
 use super::one_time::{OneTime, fingerprint, number};
 use super::surroundings::Surroundings;
 use super::wiped::Wiped;
@@ -39,7 +39,7 @@ impl AwsKms {
     /// `~/.aws`, web identity, the container's or the machine's role); `AWS_ENDPOINT_URL_KMS` names another endpoint.
     ///
     /// # Errors
-    /// [`KeyError::Shape`] for what is no ARN of a key, or an endpoint that is not safe.
+    /// [`KeyError::Setting`] for what is no ARN of a key, or an endpoint that is not safe.
     pub fn new(arn: &str, surroundings: &Surroundings) -> Result<Self, KeyError> {
         let place = format!("AWS KMS, `{arn}`");
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -54,7 +54,7 @@ impl AwsKms {
             }
             _ => {
                 let message = "name a key by its ARN, arn:aws:kms:REGION:ACCOUNT:key/ID".to_owned();
-                return Err(shape(&place, message));
+                return Err(setting(&place, message));
             }
         };
         let endpoint = match surroundings.get("AWS_ENDPOINT_URL_KMS").or_else(|| surroundings.get("AWS_ENDPOINT_URL")) {
@@ -76,7 +76,7 @@ impl AwsKms {
         Q: Serialize + Sync,
         A: DeserializeOwned,
     {
-        let body = serde_json::to_vec(question).map_err(|error| shape(self.asking.place(), error.to_string()))?;
+        let body = serde_json::to_vec(question).map_err(|error| setting(self.asking.place(), error.to_string()))?;
         let answer = self.asking.patiently(|| self.once(operation, owner, &body)).await?;
         answer.read().map_err(|_| self.odd(operation))
     }

@@ -13,7 +13,7 @@ use url::Url;
 
 use self::login::Login;
 use self::wire::{KeyBundle, KeyOperation, KeyResult, Nothing};
-use super::asking::{Answer, Asking, Trouble, said, shape};
+use super::asking::{Answer, Asking, Trouble, said, setting};
 use super::one_time::{OneTime, number};
 use super::surroundings::Surroundings;
 use super::wiped::Wiped;
@@ -42,15 +42,15 @@ impl AzureKeyVault {
     /// else it is the machine's managed identity.
     ///
     /// # Errors
-    /// [`KeyError::Shape`] for what is no address of a key, or one that is not safe, or half of a login.
+    /// [`KeyError::Setting`] for what is no address of a key, or one that is not safe, or half of a login.
     pub fn new(address: &str, surroundings: &Surroundings) -> Result<Self, KeyError> {
         let place = format!("Azure Key Vault, `{address}`");
         let message = "name a key as https://VAULT.vault.azure.net/keys/NAME, without its version";
-        let url: Url = address.parse().map_err(|_| shape(&place, message.to_owned()))?;
+        let url: Url = address.parse().map_err(|_| setting(&place, message.to_owned()))?;
         let name = url.path().strip_prefix("/keys/").unwrap_or_default();
         let right = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let (Some(host), true) = (url.host_str(), right && url.query().is_none() && url.username().is_empty()) else {
-            return Err(shape(&place, message.to_owned()));
+            return Err(setting(&place, message.to_owned()));
         };
         let login = Login::new(&resource(host), surroundings, &place)?;
         let asking = Asking::new(place, &[address], surroundings.ca(None).as_deref());
@@ -63,7 +63,7 @@ impl AzureKeyVault {
         A: DeserializeOwned,
     {
         let body = question.map(serde_json::to_vec).transpose();
-        let body = body.map_err(|error| shape(self.asking.place(), error.to_string()))?;
+        let body = body.map_err(|error| setting(self.asking.place(), error.to_string()))?;
         let address = format!("{}{what}?{API}", self.key);
         let answer = self.asking.patiently(|| self.once(method, &address, owner, body.clone())).await?;
         answer.read().map_err(|_| self.odd())
@@ -118,7 +118,7 @@ impl AzureKeyVault {
             "oct" | "oct-HSM" => "A256KW",
             other => {
                 let message = format!("a key of the type `{}` seals nothing; use an RSA or oct-HSM key", said(other));
-                return Err(shape(&place(), message));
+                return Err(setting(&place(), message));
             }
         };
         let version = key.kid.rsplit('/').next().unwrap_or_default();

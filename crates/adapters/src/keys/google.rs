@@ -14,7 +14,7 @@ use tenantry_keys::{Bound, KeyError, KeyProvider, Owner, Secret, Wrapped};
 
 use self::login::Login;
 use self::wire::{CryptoKey, Decrypt, Decrypted, Encrypt, Encrypted, Nothing, Primary, Version};
-use super::asking::{Answer, Asking, Trouble, said, shape};
+use super::asking::{Answer, Asking, Trouble, said, setting};
 use super::one_time::authenticated;
 use super::surroundings::Surroundings;
 use super::wiped::Wiped;
@@ -44,7 +44,7 @@ impl GoogleKms {
     /// login`, or of the machine; `CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS` names another endpoint.
     ///
     /// # Errors
-    /// [`KeyError::Shape`] for what is no name of a key, an endpoint that is not safe, or credentials that cannot be used.
+    /// [`KeyError::Setting`] for what is no name of a key, an endpoint that is not safe, or credentials that cannot be used.
     pub fn new(name: &str, surroundings: &Surroundings) -> Result<Self, KeyError> {
         let place = format!("Google Cloud KMS, `{name}`");
         let parts: Vec<&str> = name.split('/').collect();
@@ -55,7 +55,7 @@ impl GoogleKms {
         let right = [Some("projects"), Some("locations"), Some("keyRings"), Some("cryptoKeys")];
         if parts.len() != 8 || words != right || !parts.iter().all(|part| named(&part)) {
             let message = "name a key as projects/P/locations/L/keyRings/R/cryptoKeys/K".to_owned();
-            return Err(shape(&place, message));
+            return Err(setting(&place, message));
         }
         let address = surroundings.get("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS").unwrap_or(ADDRESS);
         let address = address.trim_end_matches('/').to_owned();
@@ -70,7 +70,7 @@ impl GoogleKms {
         A: DeserializeOwned,
     {
         let body = question.map(serde_json::to_vec).transpose();
-        let body = body.map_err(|error| shape(self.asking.place(), error.to_string()))?;
+        let body = body.map_err(|error| setting(self.asking.place(), error.to_string()))?;
         let address = format!("{}/v1/{}{what}", self.address, self.key);
         let answer = self.asking.patiently(|| self.once(method, &address, owner, body.clone())).await?;
         answer.read().map_err(|_| self.odd())

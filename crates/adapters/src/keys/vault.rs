@@ -15,7 +15,7 @@ use tenantry_keys::{Bound, KeyError, KeyProvider, Owner, Secret, Wrapped};
 
 use self::login::Login;
 use self::wire::{Decrypt, Decrypted, Deletable, Encrypt, Encrypted, Least, Made, Nothing, State, Trim, Wrapper};
-use super::asking::{Answer, Asking, Trouble, said, shape};
+use super::asking::{Answer, Asking, Trouble, said, setting};
 use super::one_time::authenticated;
 use super::surroundings::Surroundings;
 use super::wiped::Wiped;
@@ -52,7 +52,7 @@ impl VaultTransit {
     /// `~/.vault-token`.
     ///
     /// # Errors
-    /// [`KeyError::Shape`] for other names, an address that is not there or not safe, or no login.
+    /// [`KeyError::Setting`] for other names, an address that is not there or not safe, or no login.
     pub fn new(name: &str, surroundings: &Surroundings) -> Result<Self, KeyError> {
         let place = format!("Vault, `{name}`");
         let named = |part: &str| {
@@ -63,11 +63,11 @@ impl VaultTransit {
         let Some((mount, prefix)) = name.rsplit_once('/').filter(|(mount, prefix)| named(mount) && named(prefix))
         else {
             let message = "name the engine and what its keys' names begin with, such as transit/tenantry".to_owned();
-            return Err(shape(&place, message));
+            return Err(setting(&place, message));
         };
         let address = surroundings.get("VAULT_ADDR");
         let address =
-            address.ok_or_else(|| shape(&place, "VAULT_ADDR is not set; it says where Vault is".to_owned()))?;
+            address.ok_or_else(|| setting(&place, "VAULT_ADDR is not set; it says where Vault is".to_owned()))?;
         let address = address.trim_end_matches('/');
         let login = Login::new(address, surroundings, &place)?;
         let asking = Asking::new(place, &[address], surroundings.ca(Some("VAULT_CACERT")).as_deref())?;
@@ -90,7 +90,7 @@ impl VaultTransit {
         question: Option<&Q>,
     ) -> Result<Answer, KeyError> {
         let body = question.map(serde_json::to_vec).transpose();
-        let body = body.map_err(|error| shape(self.asking.place(), error.to_string()))?;
+        let body = body.map_err(|error| setting(self.asking.place(), error.to_string()))?;
         let address = format!("{}/{path}", self.mount);
         self.asking.patiently(|| self.once(method, &address, body.clone())).await
     }
@@ -145,7 +145,7 @@ impl VaultTransit {
         let state: State = self.read(&answer)?;
         if !KINDS.contains(&state.kind.as_str()) || state.derived {
             let message = format!("its key `{}` is not of the type {KIND} without derivation", self.key(owner));
-            return Err(shape(self.asking.place(), message));
+            return Err(setting(self.asking.place(), message));
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KNOWN_MAX {

@@ -11,7 +11,7 @@ use reqsign_core::{Context, Error, FileRead, HttpSend, Signer, StaticEnv};
 use tenantry_keys::KeyError;
 
 use crate::identity::Web;
-use crate::keys::asking::{Trouble, said, shape};
+use crate::keys::asking::{Trouble, said, setting};
 use crate::keys::surroundings::Surroundings;
 
 /// How long the machine's own service of credentials, or AWS's, may take. It is looked for also where there is none.
@@ -32,7 +32,7 @@ impl fmt::Debug for Signing {
 impl Signing {
     pub(super) fn new(region: &str, surroundings: &Surroundings, place: &str) -> Result<Self, KeyError> {
         let web = Web::within(surroundings.ca(Some("AWS_CA_BUNDLE")).as_deref(), PATIENCE, BYTES_MAX)
-            .map_err(|error| shape(place, error.message))?;
+            .map_err(|error| setting(place, error.message))?;
         let envs = surroundings.all().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let env = StaticEnv { home_dir: surroundings.home().map(PathBuf::from), envs };
         let context = Context::new().with_file_read(Files).with_http_send(Sends(web)).with_env(env);

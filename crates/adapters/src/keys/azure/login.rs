@@ -10,7 +10,7 @@ use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
 use crate::identity::safe;
-use crate::keys::asking::{Asking, Trouble, said, shape};
+use crate::keys::asking::{Asking, Trouble, said, setting};
 use crate::keys::surroundings::Surroundings;
 use crate::keys::token::{Kept, Token};
 use crate::keys::wiped::Wiped;
@@ -64,21 +64,21 @@ impl Login {
             }
             (Some(client), None, Some(file)) => Who::Federated { client: client.to_owned(), file: PathBuf::from(file) },
             (None, Some(_), _) | (None, None, Some(_)) => {
-                return Err(shape(place, "AZURE_CLIENT_ID is not set, and the login needs it".to_owned()));
+                return Err(setting(place, "AZURE_CLIENT_ID is not set, and the login needs it".to_owned()));
             }
             (_, None, None) => Who::Machine,
         };
         let address = if let Who::Machine = who {
-            machine(client, resource, surroundings).map_err(|why| shape(place, why))?
+            machine(client, resource, surroundings).map_err(|why| setting(place, why))?
         } else {
             let authority = surroundings.get("AZURE_AUTHORITY_HOST").unwrap_or(AUTHORITY).trim_end_matches('/');
             let tenant = surroundings.get("AZURE_TENANT_ID");
-            let tenant = tenant.ok_or_else(|| shape(place, "AZURE_TENANT_ID is not set".to_owned()))?;
+            let tenant = tenant.ok_or_else(|| setting(place, "AZURE_TENANT_ID is not set".to_owned()))?;
             if !tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) {
-                return Err(shape(place, "AZURE_TENANT_ID is no name of a tenant".to_owned()));
+                return Err(setting(place, "AZURE_TENANT_ID is no name of a tenant".to_owned()));
             }
             let address = format!("{authority}/{tenant}/oauth2/v2.0/token");
-            safe(&address).map_err(|why| shape(place, format!("`{authority}`: {why}")))?;
+            safe(&address).map_err(|why| setting(place, format!("`{authority}`: {why}")))?;
             address
         };
         Ok(Self { who, address, resource: resource.to_owned(), kept: Kept::default() })

@@ -10,7 +10,7 @@ use tenantry_keys::KeyError;
 use zeroize::Zeroizing;
 
 use crate::identity::safe;
-use crate::keys::asking::{Asking, Trouble, said, shape};
+use crate::keys::asking::{Asking, Trouble, said, setting};
 use crate::keys::surroundings::Surroundings;
 use crate::keys::token::{Kept, Token};
 use crate::keys::wiped::Wiped;
@@ -79,7 +79,7 @@ impl Login {
         let file = surroundings.get("GOOGLE_APPLICATION_CREDENTIALS").map(PathBuf::from).or_else(usual);
         let who = match file {
             Some(path) => {
-                let unusable = |why: String| shape(place, format!("the credentials in {}: {why}", path.display()));
+                let unusable = |why: String| setting(place, format!("the credentials in {}: {why}", path.display()));
                 let text = Zeroizing::new(std::fs::read(&path).map_err(|error| unusable(error.to_string()))?);
                 let file =
                     serde_json::from_slice(&text).map_err(|_| unusable("they are no JSON of Google's".into()))?;
@@ -87,7 +87,7 @@ impl Login {
             }
             None => {
                 let host = surroundings.get("GCE_METADATA_HOST").unwrap_or(METADATA);
-                Who::Machine { address: machine(host).map_err(|why| shape(place, why))? }
+                Who::Machine { address: machine(host).map_err(|why| setting(place, why))? }
             }
         };
         Ok(Self { who, kept: Kept::default() })

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tenantry_keys::KeyError;
 use zeroize::Zeroizing;
 
-use crate::keys::asking::{Asking, Trouble, said, shape};
+use crate::keys::asking::{Asking, Trouble, said, setting};
 use crate::keys::surroundings::Surroundings;
 use crate::keys::token::{Kept, Token};
 use crate::keys::wiped::Wiped;
@@ -79,7 +79,7 @@ impl Login {
             let file = get("TENANTRY_KEY_VAULT_SECRET_ID_FILE").map(|path| Secret::File(PathBuf::from(path)));
             let secret = file.or(said).ok_or_else(|| {
                 let message = "TENANTRY_KEY_VAULT_SECRET_ID_FILE is not set, and the role needs it";
-                shape(place, message.to_owned())
+                setting(place, message.to_owned())
             })?;
             Who::AppRole { mount: mount("approle"), role: role.to_owned(), secret }
         } else if let Some(role) = get("TENANTRY_KEY_VAULT_ROLE") {
@@ -90,7 +90,7 @@ impl Login {
         } else {
             let message = "no login: set VAULT_TOKEN, TENANTRY_KEY_VAULT_TOKEN_FILE, TENANTRY_KEY_VAULT_ROLE_ID or \
                            TENANTRY_KEY_VAULT_ROLE";
-            return Err(shape(place, message.to_owned()));
+            return Err(setting(place, message.to_owned()));
         };
         let namespace = get("VAULT_NAMESPACE").map(str::to_owned);
         Ok(Self { who, address: format!("{address}/v1/auth"), namespace, kept: Kept::default() })
