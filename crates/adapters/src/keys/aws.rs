@@ -156,7 +156,7 @@ impl KeyProvider for AwsKms {
         let one = secret_of(&made.plaintext).ok_or_else(|| self.odd("GenerateDataKey"))?;
         let sealed = made.ciphertext_blob.bytes(&STANDARD).ok_or_else(|| self.odd("GenerateDataKey"))?;
         let with = made.key_material_id.unwrap_or_else(|| wire::id_of(&made.key_id).to_owned());
-        OneTime::seal(&one, &with, sealed.to_vec(), number(&with), secret, (owner, bound))
+        OneTime::seal(&one, &with, &sealed, number(&with), secret, (owner, bound))
     }
 
     async fn unwrap(&self, owner: &Owner, wrapped: &Wrapped, bound: &Bound) -> Result<Secret, KeyError> {

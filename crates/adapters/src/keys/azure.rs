@@ -155,8 +155,8 @@ impl KeyProvider for AzureKeyVault {
         let one = Secret::random()?;
         let question = KeyOperation { alg: algorithm, value: Wiped::of(one.expose(), &URL_SAFE_NO_PAD) };
         let sealed: KeyResult = self.call("POST", &format!("/{version}/wrapkey"), owner, Some(&question)).await?;
-        let key = sealed.value.bytes(&URL_SAFE_NO_PAD).ok_or_else(|| self.odd())?.to_vec();
-        OneTime::seal(&one, &format!("{algorithm}/{version}"), key, number(&version), secret, (owner, bound))
+        let key = sealed.value.bytes(&URL_SAFE_NO_PAD).ok_or_else(|| self.odd())?;
+        OneTime::seal(&one, &format!("{algorithm}/{version}"), &key, number(&version), secret, (owner, bound))
     }
 
     async fn unwrap(&self, owner: &Owner, wrapped: &Wrapped, bound: &Bound) -> Result<Secret, KeyError> {

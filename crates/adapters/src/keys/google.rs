@@ -53,7 +53,7 @@ impl GoogleKms {
             !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
         };
         let right = [Some("projects"), Some("locations"), Some("keyRings"), Some("cryptoKeys")];
-        if parts.len() != 8 || words != right || !parts.iter().all(|part| named(&part)) {
+        if parts.len() != 8 || words != right || !parts.iter().all(named) {
             let message = "name a key as projects/P/locations/L/keyRings/R/cryptoKeys/K".to_owned();
             return Err(setting(&place, message));
         }

@@ -25,14 +25,14 @@ impl OneTime {
     pub(super) fn seal(
         one: &Secret,
         with: &str,
-        key: Vec<u8>,
+        key: &[u8],
         number: i64,
         secret: &Secret,
         place: (&Owner, &Bound),
     ) -> Result<Wrapped, KeyError> {
         let sealed = Key::new(one)?.seal(secret.expose(), &bound(place, number))?;
         let mut bytes = vec![FORM];
-        for part in [with.as_bytes(), &key] {
+        for part in [with.as_bytes(), key] {
             bytes.extend(u16::try_from(part.len()).unwrap_or(u16::MAX).to_be_bytes());
             bytes.extend(part);
         }
