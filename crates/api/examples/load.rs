@@ -110,7 +110,7 @@ fn applying() -> Applying {
         by: Authorship { author: "ada".into(), at: Now.now(), reason: "filling".into() },
         dry_run: false,
         partial: false,
-        whole: false,
+        removes: Default::default(),
         based_on: None,
         judged: Default::default(),
     }

@@ -33,7 +33,7 @@ pub trait ApiStore:
 impl<T: ConfigStore + ControlStore + TokenStore + WrittenStore + EventStore + AnswerStore + AuditStore> ApiStore for T {}
 
 /// The API, to be served.
-pub struct Service(Api);
+pub struct Service(pub(crate) Api);
 
 /// What handlers share.
 #[derive(Clone)]

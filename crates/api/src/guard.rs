@@ -11,6 +11,7 @@ use http::{HeaderName, Request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use sha2::{Digest as _, Sha256};
 use tenantry_audit::Outcome;
+use tenantry_domain::id::TenantId;
 use tenantry_domain::unit::{Replicas, Span};
 use tenantry_engine::access::{AccessError, Action, Admission, Caller, Circumstances, Rewrite, Sizes, Target};
 use tenantry_engine::ports::answers::{Keyed, Turn};
@@ -21,6 +22,7 @@ use tracing::{info, warn};
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::asked::{Asked, under_glass};
+use crate::deprecated;
 use crate::known;
 use crate::operation::{Door, Operation};
 use crate::outer::{Peer, PeerCertificate, RequestId};
@@ -47,10 +49,14 @@ pub(crate) async fn pass(
         path.iter().flat_map(RawPathParams::iter).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let (parts, body) = request.into_parts();
     let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    match answered(&api, &operation, path, parts, body).await {
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let mut fields = Vec::new();
+    let mut response = match answered(&api, &operation, path, parts, body, &mut fields).await {
         Ok(answer) => answer.into_response(),
         Err(problem) => problem.about(&request_id),
-    }
+    };
+    deprecated::tell(&operation, &query, &fields, response.headers_mut());
+    response
 }
 
 async fn answered(
@@ -59,6 +65,7 @@ async fn answered(
     path: Vec<(String, String)>,
     parts: Parts,
     body: Body,
+    fields: &mut Vec<String>,
 ) -> Result<Answer, Problem> {
     let now = api.clock.now();
     let from = parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical());
@@ -78,9 +85,10 @@ async fn answered(
     }
     // Where none is taken none is waited for: it would hold a place that others need.
     let body = match operation.body {
-        Some(_) => read(body, api.limits.body_bytes.saturating_mul(operation.body_share)).await?,
+        Some(_) => taken(body, api.limits.body_bytes.saturating_mul(operation.body_share)).await?,
         None => Bytes::new(),
     };
+    *fields = deprecated::fields(operation, &body);
     // A body may take long to come, and what was allowed before it may not be any more.
     let caller = if body.is_empty() { caller.map(Caller::at_once) } else { caller };
     let api = api.clone();
@@ -118,30 +126,48 @@ async fn looked(operation: &Operation, asked: &Asked) -> Result<(), Problem> {
     if caller.owner().is_some() {
         return Ok(());
     }
-    let read = Read {
-        actor: caller.principal().id.clone(),
-        tenant,
-        operation: operation.id,
-        resource: asked.resource(),
-        from: asked.from.map(|from| from.to_string()),
+    seen(asked, vec![read(operation.id, asked, caller, tenant, asked.resource())]).await
+}
+
+/// The same of a list that holds whole documents of tenants: each is a look at its tenant.
+pub(crate) async fn looked_at(
+    asked: &Asked,
+    operation: &'static str,
+    tenants: impl Iterator<Item = TenantId>,
+) -> Result<(), Problem> {
+    let Some(caller) = asked.caller.as_ref().filter(|one| one.glass().is_none() && one.owner().is_none()) else {
+        return Ok(());
     };
-    let deeds = asked.api.reads.of(&read, asked.now);
+    let reads = tenants.map(|tenant| {
+        let resource = format!("tenant/{tenant}");
+        read(operation, asked, caller, tenant, resource)
+    });
+    seen(asked, reads.collect()).await
+}
+
+fn read(operation: &'static str, asked: &Asked, caller: &Caller, tenant: TenantId, resource: String) -> Read {
+    let (actor, from) = (caller.principal().id.clone(), asked.from.map(|from| from.to_string()));
+    Read { actor, tenant, operation, resource, from }
+}
+
+async fn seen(asked: &Asked, reads: Vec<Read>) -> Result<(), Problem> {
+    let deeds: Vec<Deed> = reads.iter().flat_map(|read| asked.api.reads.of(read, asked.now)).collect();
     let noted = asked.api.store.note(&deeds).await;
     if noted.is_err() {
-        asked.api.reads.forget(&read);
+        reads.iter().for_each(|read| asked.api.reads.forget(read));
     }
     Ok(noted?)
 }
 
 /// Writes a refusal into the log of whose token it is: never into that of a tenant that was asked for, which may not be
 /// there.
-async fn noted(api: &Api, asked: &Asked, caller: &Caller, operation: &Operation, target: Option<&Target>) {
+async fn noted(api: &Api, asked: &Asked, caller: &Caller, operation: &str, target: Option<&Target>) {
     let resource = match target {
         None | Some(Target::Platform) => "platform".to_owned(),
         Some(Target::Tenant(tenant)) => format!("tenant/{tenant}"),
         Some(Target::Workload(key)) => format!("workload/{key}"),
     };
-    let reason = under_glass(caller, operation.id);
+    let reason = under_glass(caller, operation);
     let by = Authorship { author: caller.principal().id.clone(), at: asked.now, reason };
     let deed = Deed {
         action: "access.refuse",
@@ -177,7 +203,7 @@ fn seat(api: &Api, caller: &Caller) -> Result<Seat, Problem> {
     })
 }
 
-async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+async fn taken(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     match Limited::new(body, bytes_max).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
@@ -198,7 +224,7 @@ async fn admit(operation: &Operation, asked: &mut Asked) -> Result<(), Problem> 
             asked.admissions = match admitted {
                 Ok(admissions) => admissions,
                 Err(error) => {
-                    noted(&api, asked, &caller, operation, None).await;
+                    noted(&api, asked, &caller, operation.id, None).await;
                     return Err(refused(&api, error, &caller, None));
                 }
             };
@@ -213,7 +239,7 @@ async fn admit(operation: &Operation, asked: &mut Asked) -> Result<(), Problem> 
         if target.tenant().is_some_and(|tenant| !caller.principal().reaches(tenant)) {
             api.metrics.verdict("hidden");
             info!(principal = caller.principal().id, operation = operation.id, "asked beyond their reach");
-            noted(&api, asked, &caller, operation, Some(target)).await;
+            noted(&api, asked, &caller, operation.id, Some(target)).await;
             return Err(Problem::not_found());
         }
     }
@@ -227,7 +253,7 @@ async fn admit(operation: &Operation, asked: &mut Asked) -> Result<(), Problem> 
         match admitted(&api, &caller, action, &target, &circumstances).await {
             Ok(admission) => asked.admissions.push(admission),
             Err(problem) => {
-                noted(&api, asked, &caller, operation, Some(&target)).await;
+                noted(&api, asked, &caller, operation.id, Some(&target)).await;
                 return Err(problem);
             }
         }
@@ -242,6 +268,21 @@ fn harmless(asked: &Asked) -> Circumstances {
     let none = Replicas::new(0);
     let scale = Some(Sizes { from: none, to: none });
     Circumstances { scale, rewrite: Some(Rewrite::default()), ..asked.circumstances() }
+}
+
+/// Whether a caller may do one thing more, which came to light on the way; a refusal is written down as any other.
+pub(crate) async fn admitted_too(
+    asked: &Asked,
+    operation: &'static str,
+    action: Action,
+    target: &Target,
+) -> Result<(), Problem> {
+    let caller = asked.caller.as_ref().ok_or_else(Problem::not_found)?;
+    let admission = admitted(&asked.api, caller, action, target, &asked.circumstances()).await;
+    if admission.is_err() {
+        noted(&asked.api, asked, caller, operation, Some(target)).await;
+    }
+    admission.map(drop)
 }
 
 async fn admitted(

@@ -11,6 +11,7 @@ mod alarm;
 mod answer;
 mod api;
 mod asked;
+mod deprecated;
 mod failure;
 mod feed;
 mod guard;

@@ -9,10 +9,11 @@ use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBu
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, Header, Info, LicenseBuilder, ObjectBuilder, OpenApiBuilder, PathsBuilder, Ref,
-    RefOr, Required, ResponseBuilder, Schema,
+    ComponentsBuilder, ContentBuilder, Deprecated, Header, Info, LicenseBuilder, ObjectBuilder, OpenApiBuilder,
+    PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
 };
 
+use crate::deprecated::{Deprecated as Outdated, Part};
 use crate::guard::KEY_MAX;
 use crate::operation::{Door, Operation, reference};
 use crate::problem::{PROBLEM_JSON, Problem, ProblemDocument};
@@ -22,6 +23,12 @@ use crate::routes;
 const DOCUMENT: &str = "ConfigurationFile";
 /// Name of the security scheme.
 const TOKEN: &str = "token";
+/// Headers of answers of what will not do for ever.
+const DEPRECATION_HEADERS: [(&str, &str); 3] = [
+    ("deprecation", "Since when it, or what the request uses of it, is deprecated (RFC 9745)."),
+    ("sunset", "When that is no longer answered (RFC 8594)."),
+    ("link", "The page that says what to do in its place, as `rel=\"deprecation\"`."),
+];
 /// Types of which `fields` selects: none of their fields is always there.
 const SELECTED: [&str; 2] = ["Tenant", "Workload"];
 
@@ -43,12 +50,16 @@ pub(crate) fn document() -> String {
 }
 
 fn value() -> Value {
-    let operations = routes::operations();
+    of(&routes::operations())
+}
+
+/// The document of these operations.
+pub(crate) fn of(operations: &[Operation]) -> Value {
     let mut components = ComponentsBuilder::new();
     let named = [(ProblemDocument::name().into_owned(), <ProblemDocument as utoipa::PartialSchema>::schema())];
     let mut schemas: Vec<(String, RefOr<Schema>)> = named.into();
     ProblemDocument::schemas(&mut schemas);
-    for operation in &operations {
+    for operation in operations {
         schemas.extend(operation.schemas.iter().cloned());
     }
     for (name, schema) in schemas {
@@ -65,7 +76,7 @@ fn value() -> Value {
         components = components.response(problem_name(status), problem(status));
     }
     let mut paths = PathsBuilder::new();
-    for operation in &operations {
+    for operation in operations {
         let item = utoipa::openapi::PathItem::new(method(&operation.method), described(operation));
         paths = paths.path(operation.path, item);
     }
@@ -82,7 +93,25 @@ fn value() -> Value {
         .paths(paths)
         .components(Some(components.build()))
         .security(Some([SecurityRequirement::new::<_, [&str; 0], &str>(TOKEN, [])]));
-    finished(serde_json::to_value(document.build()).unwrap_or_default())
+    let mut document = finished(serde_json::to_value(document.build()).unwrap_or_default());
+    mark(operations, &mut document);
+    document
+}
+
+/// Marks fields of bodies that will not do for ever.
+fn mark(operations: &[Operation], document: &mut Value) {
+    let fields = operations.iter().flat_map(|operation| operation.deprecated.iter().map(move |one| (operation, one)));
+    for (operation, one) in fields {
+        let (Part::Field(field), Some(RefOr::Ref(schema))) =
+            (one.part, operation.body.as_ref().map(|body| &body.schema))
+        else {
+            continue;
+        };
+        let place = format!("{}/properties/{field}", schema.ref_location.trim_start_matches('#'));
+        if let Some(Value::Object(field)) = document.pointer_mut(&place) {
+            field.insert("deprecated".to_owned(), json!(true));
+        }
+    }
 }
 
 /// Adds the schema of documents, which the domain knows.
@@ -106,8 +135,18 @@ fn finished(mut document: Value) -> Value {
     schemas.insert(DOCUMENT.to_owned(), file);
     let item = json!({ "$ref": format!("#/components/schemas/{DOCUMENT}") });
     let many = json!({
-        "type": "object", "required": ["documents"], "additionalProperties": false,
-        "properties": { "documents": { "type": "array", "minItems": 1, "maxItems": 1000, "items": item } }
+        "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
+        "properties": {
+            "documents": { "type": "array", "minItems": 1, "maxItems": 1000, "items": item },
+            "files": {
+                "type": "array", "minItems": 1, "maxItems": 1000,
+                "description": "In place of `documents`: the texts of files, so that what is wrong is told at its place.",
+                "items": {
+                    "type": "object", "required": ["name", "text"], "additionalProperties": false,
+                    "properties": { "name": { "type": "string", "maxLength": 1000 }, "text": { "type": "string" } }
+                }
+            }
+        }
     });
     schemas.insert("ConfigurationFiles".to_owned(), many);
     document.sort_all_objects();
@@ -145,6 +184,9 @@ fn described(operation: &Operation) -> utoipa::openapi::path::Operation {
         .tag(operation.tag)
         .summary(Some(operation.summary))
         .description(Some(spoken(operation)));
+    if operation.deprecated.iter().any(|one| one.part == Part::Operation) {
+        builder = builder.deprecated(Some(Deprecated::True));
+    }
     if matches!(operation.door, Door::Open) {
         builder = builder.securities(Some(Vec::<SecurityRequirement>::new()));
     }
@@ -166,6 +208,9 @@ fn described(operation: &Operation) -> utoipa::openapi::path::Operation {
         response = response.header("x-request-id", header("The request, as the server's log names it."));
         if good.tagged {
             response = response.header("etag", header("The revision of the document."));
+        }
+        for (name, says) in DEPRECATION_HEADERS.iter().filter(|_| !operation.deprecated.is_empty()) {
+            response = response.header(*name, header(says));
         }
         if good.status == StatusCode::CREATED {
             response = response.header("location", header("Where it is."));
@@ -227,7 +272,13 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
             parameters.push(built.description(Some(says)).schema(Some(schema)).example(Some(example)).build());
         }
     }
-    parameters.extend(operation.parameters.iter().cloned());
+    parameters.extend(operation.parameters.iter().cloned().map(|mut parameter| {
+        let is_old = |one: &&Outdated| matches!(one.part, Part::Parameter(name) if name == parameter.name);
+        if operation.deprecated.iter().any(|one| is_old(&one)) {
+            parameter.deprecated = Some(Deprecated::True);
+        }
+        parameter
+    }));
     let optional = |name: &str, says: &str| {
         let built = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
         built.description(Some(says)).schema(Some(text())).build()

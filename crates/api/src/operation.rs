@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Answer;
 use crate::asked::Asked;
+use crate::deprecated::Deprecated;
 use crate::problem::Problem;
 
 /// What an operation does.
@@ -96,6 +97,8 @@ pub(crate) struct Operation {
     pub(crate) schemas: Named,
     /// An answer that goes on until it is broken off.
     pub(crate) streams: bool,
+    /// What of it will not do for ever.
+    pub(crate) deprecated: Vec<Deprecated>,
     pub(crate) does: Does,
 }
 
@@ -123,6 +126,7 @@ impl Operation {
             bad: Vec::new(),
             schemas: Vec::new(),
             streams: false,
+            deprecated: Vec::new(),
             does: Arc::new(does),
         }
     }
@@ -188,6 +192,13 @@ impl Operation {
 
     pub(crate) const fn streams(mut self) -> Self {
         self.streams = true;
+        self
+    }
+
+    /// Says that it, or a part of it, will not do for ever.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing of the API is deprecated yet, but in a test"))]
+    pub(crate) fn deprecated(mut self, deprecated: Deprecated) -> Self {
+        self.deprecated.push(deprecated);
         self
     }
 

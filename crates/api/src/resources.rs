@@ -1,14 +1,18 @@
 //! What can be asked for, resource after resource: each declares its operations beside what does them.
 
+pub(crate) mod all_written;
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod can_i;
 pub(crate) mod decisions;
 pub(crate) mod documents;
 pub(crate) mod events;
+pub(crate) mod export;
 pub(crate) mod glass;
 pub(crate) mod health;
 pub(crate) mod interventions;
 pub(crate) mod layers;
+pub(crate) mod recommendations;
 pub(crate) mod status;
 pub(crate) mod tenants;
 pub(crate) mod tokens;

@@ -21,11 +21,15 @@ pub(crate) fn operations() -> Vec<Operation> {
         resources::documents::operations(),
         resources::layers::operations(),
         resources::apply::operations(),
+        resources::export::operations(),
         resources::workloads::operations(),
+        resources::recommendations::operations(),
         resources::decisions::operations(),
         resources::interventions::operations(),
         resources::tokens::operations(),
+        resources::can_i::operations(),
         resources::written::operations(),
+        resources::all_written::operations(),
         resources::glass::operations(),
         resources::audit::operations(),
         resources::events::operations(),
@@ -41,8 +45,13 @@ pub(crate) fn paths() -> &'static [&'static str] {
 }
 
 pub(crate) fn router(api: &Api) -> Router {
+    routed(api, operations())
+}
+
+/// The router of these operations.
+pub(crate) fn routed(api: &Api, operations: Vec<Operation>) -> Router {
     let mut router = Router::new();
-    for operation in operations() {
+    for operation in operations {
         let Ok(filter) = MethodFilter::try_from(operation.method.clone()) else { continue };
         let path = operation.path;
         let routed = on(filter, guard::pass).with_state((api.clone(), Arc::new(operation)));

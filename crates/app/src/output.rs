@@ -26,7 +26,7 @@ pub(crate) enum Format {
 ///
 /// # Errors
 /// A value that cannot be written in the form.
-pub(crate) fn render<T: Serialize>(
+pub(crate) fn render<T: Serialize + ?Sized>(
     format: Format,
     value: &T,
     table: impl FnOnce(&T) -> String,
@@ -38,7 +38,7 @@ pub(crate) fn render<T: Serialize>(
             "only `tenantry backtest` and `tenantry forecast` have an answer as HTML; ask for table, json or yaml"
         ),
         Format::Yaml => {
-            let text = serde_saphyr::to_string(value).context("the answer cannot be written as YAML")?;
+            let text = serde_saphyr::to_string(&value).context("the answer cannot be written as YAML")?;
             Ok(text.trim_end().to_owned())
         }
     }
@@ -64,7 +64,11 @@ pub(crate) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) 
 ///
 /// # Errors
 /// As [`render`].
-pub(crate) fn say<T: Serialize>(format: Format, value: &T, table: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+pub(crate) fn say<T: Serialize + ?Sized>(
+    format: Format,
+    value: &T,
+    table: impl FnOnce(&T) -> String,
+) -> anyhow::Result<()> {
     terminal::say(&render(format, value, table)?);
     Ok(())
 }

@@ -97,6 +97,8 @@ pub(crate) struct Refused {
 #[serde(default)]
 pub(crate) struct Wrong {
     pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
     pub(crate) field: String,
     pub(crate) message: String,
     pub(crate) help: Option<String>,

@@ -1,9 +1,7 @@
 //! Numbers as people read them.
 
-use tenantry_domain::plan::Hold;
 use tenantry_domain::spec::Target;
 use tenantry_domain::unit::Milli;
-use tenantry_engine::status::WorkloadStatus;
 
 /// A value with at most four digits and a letter for its size.
 pub(crate) fn short(value: Milli) -> String {
@@ -25,20 +23,4 @@ pub(crate) fn target(target: &Target) -> String {
         Target::PerReplica(value) => format!("{}/replica", short(*value)),
         Target::Value(value) => short(*value),
     }
-}
-
-/// Why nothing changes, in a word or two; none when something does.
-pub(crate) fn hold(status: &WorkloadStatus) -> Option<&'static str> {
-    Some(match status.hold.as_ref()? {
-        Hold::Steady => "steady",
-        Hold::Disabled => "disabled",
-        Hold::Paused => "paused",
-        Hold::Unreadable => "unreadable",
-        Hold::Blind => "blind",
-        Hold::Asleep => "asleep",
-        Hold::ForeignScaler => "other autoscaler",
-        Hold::Rival(_) => "shared object",
-        Hold::Waiting => "waiting",
-        Hold::Broken(_) => "fault of ours",
-    })
 }

@@ -4,6 +4,7 @@
 //! INVARIANT(no oracle): what a caller is told of a tenant that none of their roles reaches is the same whether there
 //! is one or not; nothing is read about it either, so that time does not tell.
 
+mod asking;
 mod gate;
 mod glass;
 pub mod identity;
@@ -21,6 +22,7 @@ use tenantry_domain::config::DocumentKey;
 use tenantry_domain::id::{TenantId, WorkloadKey};
 use thiserror::Error;
 
+pub use asking::{Answered, supposed};
 pub use gate::{Admission, Caller, Explained, Gate};
 pub use glass::{Breaking, GLASS_MAX, Glass, GlassError};
 pub use issue::{Asked, Issued, Tokens, TokensError};
@@ -28,7 +30,7 @@ pub use maker::{Ends, LIVES_USUALLY};
 pub use tenantry_policy::access::{
     Action, ActionError, Binding, BindingError, Circumstances, DeclaredError, DeclaredName, DeclaredRole,
     DeclaredRoles, Kind, Listed, Principal, Reach, Resource, Rewrite, Role, RoleError, RoleName, RoleNameError,
-    RuleSet, Rules, RulesError, Shared, Sizes, TenantFacts, Verdict, Written, WrittenError,
+    RuleSet, Rules, RulesError, Shared, Sizes, TenantFacts, Verdict, Written, WrittenError, cases,
 };
 pub use token::Presented;
 pub use writing::{Applied, Body, Writing, WritingError};

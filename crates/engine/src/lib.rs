@@ -16,6 +16,7 @@ pub mod health;
 mod learn;
 pub mod lease;
 pub mod ports;
+pub mod recommend;
 pub mod record;
 mod rivals;
 pub mod scope;

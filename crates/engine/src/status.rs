@@ -117,6 +117,23 @@ pub struct ResourceStatus {
 }
 
 impl WorkloadStatus {
+    /// Why nothing changes, in a word or two; none when something does.
+    #[must_use]
+    pub fn held(&self) -> Option<&'static str> {
+        Some(match self.hold.as_ref()? {
+            Hold::Steady => "steady",
+            Hold::Disabled => "disabled",
+            Hold::Paused => "paused",
+            Hold::Unreadable => "unreadable",
+            Hold::Blind => "blind",
+            Hold::Asleep => "asleep",
+            Hold::ForeignScaler => "other autoscaler",
+            Hold::Rival(_) => "shared object",
+            Hold::Waiting => "waiting",
+            Hold::Broken(_) => "fault of ours",
+        })
+    }
+
     pub(crate) fn of(
         spec: &WorkloadSpec,
         snapshot: &Snapshot,

@@ -24,7 +24,7 @@ use tenantry_domain::time::Timestamp;
 use thiserror::Error;
 use tracing::warn;
 
-pub use apply::{Applied, Applying, Did, File};
+pub use apply::{Applied, Applying, Did, File, Removes};
 pub use history::{Compared, RolledBack, TenantEffect};
 pub use objects::objects_named_twice;
 pub use remove::Removed;

@@ -4,6 +4,7 @@
 //! [`Verdict`], by the [`RuleSet`] of the tenant that is asked about.
 
 mod action;
+pub mod cases;
 mod decide;
 mod declared;
 mod principal;

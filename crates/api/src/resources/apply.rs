@@ -4,15 +4,17 @@ use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tenantry_domain::config::{DocumentKey, Problems};
-use tenantry_engine::access::{Action, Target};
+use tenantry_domain::config::{Document, DocumentKey, Problems};
+use tenantry_engine::access::{Action, Circumstances, Rewrite, Target};
 use tenantry_engine::ports::store::Owner;
-use tenantry_engine::tenants::{Applying, File, TenantsError};
+use tenantry_engine::tenants::{Applying, File, Removes, TenantsError};
+use utoipa::IntoParams;
 
-use super::documents::{Changing, applied_example, document_example, documents, rewriting};
+use super::documents::{applied_example, document_example, documents, rewriting};
 use crate::answer::Answer;
 use crate::asked::Asked;
-use crate::operation::{Door, Operation};
+use crate::guard::admitted_too;
+use crate::operation::{Door, Operation, Wanted};
 use crate::problem::{MALFORMED, Problem};
 use crate::wire::config::{AppliedDocument, AppliedDocuments};
 
@@ -20,29 +22,70 @@ use crate::wire::config::{AppliedDocument, AppliedDocuments};
 const DOCUMENTS_MAX: usize = 1000;
 /// A body is this many times as large as that of one document may be.
 const BODY_SHARE: usize = 16;
+/// Longest name of a file, in bytes.
+const NAME_MAX: usize = 1000;
 
-/// Documents as JSON.
+const ID: &str = "apply";
+
+/// Query of a bulk apply.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Bulk {
+    /// Say what would be done, and do nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// Why, for those who look later.
+    #[param(example = "more for the launch")]
+    reason: Option<String>,
+    /// Apply the good ones although others are bad.
+    #[serde(default)]
+    partial: bool,
+    /// Remove what was declared through the API before and is not among these.
+    #[serde(default)]
+    prune: bool,
+}
+
+/// Documents as JSON: as values, or as the texts of files, so that what is wrong is told at its place in them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Documents {
+    Values { documents: Vec<Value> },
+    Texts { files: Vec<Text> },
+}
+
+/// A file of the caller's.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Documents {
-    documents: Vec<Value>,
+struct Text {
+    name: String,
+    text: String,
+}
+
+impl From<Text> for File {
+    fn from(Text { name, text }: Text) -> Self {
+        // A tenant's document may be named by its file alone.
+        let stem = std::path::Path::new(&name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        Self { source: name, stem, text }
+    }
 }
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
-        Operation::new(Method::POST, "/v1/apply", "apply", Door::All(Action::WriteConfig, named), |asked| {
+        Operation::new(Method::POST, "/v1/apply", ID, Door::All(Action::WriteConfig, named), |asked| {
             Box::pin(apply(asked))
         })
         .says(
             "configuration",
             "Declare many documents",
-            "All of them, or none. Tenants need `writeConfig` on each, tiers, regions and defaults `writeLayer`. As YAML \
-             the documents are parted by `---`; as JSON they are the items of `documents`.",
+            "All of them, or none, unless `partial`. Tenants need `writeConfig` on each, tiers, regions and defaults \
+             `writeLayer`. With `prune`, which needs `writeLayer`, what is not among them is removed; `removeTenant` is \
+             needed on each tenant that would go. As YAML the documents are parted by `---`; as JSON they are the items of \
+             `documents`, or the texts of `files`.",
         )
-        .query::<Changing>()
+        .query::<Bulk>()
         .takes_documents(crate::openapi::documents_schema(), json!({ "documents": [document_example()] }))
         .up_to(BODY_SHARE)
-        .under(|asked, target| Box::pin(rewriting(asked, target)))
+        .under(|asked, target| Box::pin(told(asked, target)))
         .gives::<AppliedDocuments>(
             StatusCode::OK,
             "What was done with each.",
@@ -53,21 +96,51 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 /// What the body asks to write. Nothing of the store is held against it before that is admitted.
-fn named(asked: &Asked) -> Result<Vec<(Action, Target)>, Problem> {
+fn named(asked: &Asked) -> Result<Wanted, Problem> {
+    let Bulk { partial, prune, .. } = asked.query()?;
     let given = documents(asked)?;
-    if given.iter().any(|one| one.draft.document().is_none()) {
+    let read = || given.iter().filter_map(|one| one.draft.document());
+    let all_read = read().count() == given.len();
+    if !all_read && (!partial || read().next().is_none()) {
         let problems = given.iter().flat_map(|one| one.draft.problems().0.clone()).collect();
         return Err(TenantsError::Problems { problems: Problems(problems) }.into());
     }
-    let keys = given.iter().filter_map(|one| one.draft.document()).map(|document| document.key().clone());
-    let wanted = |key: DocumentKey| match &key {
-        DocumentKey::Tenant(_) => (Action::WriteConfig, Target::from(&key)),
+    let wanted = |key: &DocumentKey| match key {
+        DocumentKey::Tenant(_) => (Action::WriteConfig, Target::from(key)),
         _ => (Action::WriteLayer, Target::Platform),
     };
-    let mut wanted: Vec<(Action, Target)> = keys.map(wanted).collect();
+    let mut wanted: Wanted = read().map(|document| wanted(document.key())).collect();
+    if prune {
+        wanted.push((Action::WriteLayer, Target::Platform));
+    }
     wanted.sort_by_key(|(action, target)| (*action, target.to_string()));
     wanted.dedup();
     Ok(wanted)
+}
+
+/// What the change of a tenant's document would do, for policies. One that is bad is not applied, and so does nothing.
+async fn told(asked: &Asked, target: &Target) -> Result<Circumstances, Problem> {
+    let Bulk { partial, .. } = asked.query()?;
+    let Some(id) = target.tenant().filter(|_| partial) else { return rewriting(asked, target).await };
+    let key = DocumentKey::Tenant(id.clone());
+    let given = documents(asked)?;
+    let sound: Vec<Document> = given.iter().filter_map(|one| one.draft.clone().into_document().ok()).collect();
+    let nothing = Circumstances { rewrite: Some(Rewrite::default()), ..asked.circumstances() };
+    // The first sound one is the one that is applied.
+    let Some(document) = sound.iter().find(|document| *document.key() == key) else { return Ok(nothing) };
+    match asked.api.tenants.rewrite(id, document, &sound).await {
+        Ok((rewrite, revision)) => {
+            asked.judge(key, revision);
+            Ok(Circumstances { rewrite: Some(rewrite), ..nothing })
+        }
+        // Under the layers of now it is bad, and is skipped like any other, unless they are mended meanwhile: then the
+        // revision that is judged here is not that of the document.
+        Err(TenantsError::Problems { .. }) => {
+            asked.judge(key, u64::MAX);
+            Ok(nothing)
+        }
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// The documents of the body as files.
@@ -78,7 +151,18 @@ pub(crate) fn files(asked: &Asked) -> Result<Vec<File>, Problem> {
     let files: Vec<File> = if is_json {
         let read: Documents = serde_json::from_str(text)
             .map_err(|error| Problem::new(MALFORMED, format!("the body cannot be read: {error}")))?;
-        read.documents.iter().enumerate().map(|(index, one)| file(index, one.to_string())).collect()
+        match read {
+            Documents::Values { documents } => {
+                documents.iter().enumerate().map(|(index, one)| file(index, one.to_string())).collect()
+            }
+            Documents::Texts { files } => {
+                if files.iter().any(|one| one.name.len() > NAME_MAX || one.name.chars().any(char::is_control)) {
+                    let detail = format!("a file's name has at most {NAME_MAX} bytes and no control characters");
+                    return Err(Problem::new(MALFORMED, detail));
+                }
+                files.into_iter().map(File::from).collect()
+            }
+        }
     } else {
         parted(text).into_iter().enumerate().map(|(index, one)| file(index, one)).collect()
     };
@@ -112,21 +196,24 @@ fn parted(text: &str) -> Vec<String> {
 }
 
 async fn apply(asked: &Asked) -> Result<Answer, Problem> {
-    let Changing { dry_run, reason } = asked.query()?;
+    let Bulk { dry_run, reason, partial, prune } = asked.query()?;
     let by = asked.by(reason.as_deref(), "applied by the API")?;
     let files: Vec<File> = documents(asked)?.iter().map(|one| one.file.clone()).collect();
-    let how = Applying {
-        owner: Owner::Api,
-        by,
-        dry_run,
-        partial: false,
-        whole: false,
-        based_on: None,
-        judged: asked.judged(),
-    };
+    let removes = if prune { may_go(asked, &files).await? } else { Removes::Nothing };
+    let how = Applying { owner: Owner::Api, by, dry_run, partial, removes, based_on: None, judged: asked.judged() };
     let applied = asked.tenants().apply(&files, &how).await?;
     let documents = applied.into_iter().map(|one| AppliedDocument::of(one, dry_run)).collect();
     Answer::ok(&AppliedDocuments { documents, dry_run })
+}
+
+/// What no document names and would be removed, once the caller may remove each of it. What joins it afterwards was not
+/// asked about, and is a change that came in between.
+async fn may_go(asked: &Asked, files: &[File]) -> Result<Removes, Problem> {
+    let gone = asked.tenants().vanishing(files, &Owner::Api).await?;
+    for key in gone.keys().filter(|key| matches!(key, DocumentKey::Tenant(_))) {
+        admitted_too(asked, ID, Action::RemoveTenant, &Target::from(key)).await?;
+    }
+    Ok(Removes::Only(gone))
 }
 
 #[cfg(test)]

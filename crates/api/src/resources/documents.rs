@@ -88,7 +88,7 @@ fn change_example() -> Value {
 
 pub(crate) fn applied_example() -> Value {
     json!({
-        "document": "tenant `acme`", "did": "changed", "revision": 4, "changes": [change_example()], "tenants": [],
+        "document": "tenant `acme`", "file": "tenants/acme.yaml", "did": "changed", "revision": 4, "changes": [change_example()], "tenants": [],
         "more_tenants": 0, "notes": [], "dry_run": false
     })
 }
@@ -346,8 +346,15 @@ pub(crate) async fn put(asked: &Asked) -> Result<Answer, Problem> {
     }
     held(&tenants, &key, condition).await?;
     let based_on = condition.based_on();
-    let how =
-        Applying { owner: Owner::Api, by, dry_run, partial: false, whole: false, based_on, judged: asked.judged() };
+    let how = Applying {
+        owner: Owner::Api,
+        by,
+        dry_run,
+        partial: false,
+        removes: Default::default(),
+        based_on,
+        judged: asked.judged(),
+    };
     let applied = tenants.apply(&files, &how).await.map_err(|error| conditioned(error, condition))?;
     let applied = applied.into_iter().next().ok_or_else(|| Problem::new(MALFORMED, "the body is empty"))?;
     let revision = applied.revision;
@@ -375,6 +382,7 @@ pub(crate) async fn delete(asked: &Asked) -> Result<Answer, Problem> {
     let revision = removed.revision;
     let done = AppliedDocument {
         document: removed.document,
+        file: String::new(),
         did: "removed".to_owned(),
         revision,
         changes: changes(removed.changes),

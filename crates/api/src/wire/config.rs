@@ -246,6 +246,8 @@ pub(crate) struct Rollback {
 pub(crate) struct AppliedDocument {
     /// Which, in words.
     pub(crate) document: String,
+    /// The file, as the caller named it; empty for what was removed.
+    pub(crate) file: String,
     /// What was done: `created`, `changed`, `unchanged`, `removed` or `skipped`.
     #[schema(pattern = "^(created|changed|unchanged|removed|skipped)$")]
     pub(crate) did: String,
@@ -265,7 +267,7 @@ pub(crate) struct AppliedDocument {
 
 impl AppliedDocument {
     pub(crate) fn of(applied: Applied, dry_run: bool) -> Self {
-        let Applied { document, source: _, did, revision, changes: differs, tenants, more_tenants, notes } = applied;
+        let Applied { document, source: file, did, revision, changes: differs, tenants, more_tenants, notes } = applied;
         let did = match did {
             Did::Created => "created",
             Did::Changed => "changed",
@@ -276,6 +278,7 @@ impl AppliedDocument {
         let tenants = tenants.into_iter().map(Effect::from).collect();
         Self {
             document,
+            file,
             did: did.to_owned(),
             revision,
             changes: changes(differs),
@@ -295,6 +298,23 @@ pub(crate) struct AppliedDocuments {
     /// Whether they were only tried.
     pub(crate) dry_run: bool,
 }
+
+/// A document, and where it lies in a folder of documents.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ExportedDocument {
+    /// Such as `tenants/acme.yaml`.
+    pub(crate) name: String,
+    /// Its revision.
+    pub(crate) revision: u64,
+    /// The document, as it can be sent back.
+    #[schema(value_type = Object)]
+    pub(crate) document: Value,
+}
+
+page!(
+    /// A page of documents, ordered by name.
+    ExportPage of ExportedDocument
+);
 
 /// A document as it is declared.
 #[derive(Debug, Clone, Serialize, ToSchema)]

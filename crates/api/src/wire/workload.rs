@@ -6,6 +6,7 @@ use tenantry_domain::plan::Hold;
 use tenantry_domain::unit::Replicas;
 use tenantry_domain::vertical::Standing;
 use tenantry_engine::ports::store::Intervention as Asked;
+use tenantry_engine::recommend::{Recommendation as Row, Recommended};
 use tenantry_engine::status::{ContainerStatus, ResourceStatus, SignalStatus, WorkloadStatus};
 use utoipa::ToSchema;
 
@@ -293,4 +294,104 @@ pub(crate) struct Intervened {
     pub(crate) notes: Vec<String>,
     /// Whether it was only tried.
     pub(crate) dry_run: bool,
+}
+
+/// What is recommended for a workload.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct WorkloadRecommendation {
+    /// The tenant.
+    pub(crate) tenant: String,
+    /// The workload.
+    pub(crate) workload: String,
+    /// By container and resource.
+    pub(crate) recommendations: Vec<Recommendation>,
+    /// Why there are none, where there are none.
+    pub(crate) unmeasured: Option<String>,
+}
+
+page!(
+    /// A page of what is recommended, ordered by workload.
+    RecommendedPage of WorkloadRecommendation
+);
+
+/// A resource of a container as it is and as it should be; quantities as Kubernetes writes them.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Recommendation {
+    /// Which workload, as `TENANT/WORKLOAD`.
+    pub(crate) workload: String,
+    /// Which container.
+    pub(crate) container: String,
+    /// `cpu` or `memory`.
+    pub(crate) resource: String,
+    /// The least that a pod requests; none where it names none.
+    pub(crate) request_min: Option<String>,
+    /// The most that a pod requests.
+    pub(crate) request_max: Option<String>,
+    /// The median of what is used; of memory, of each day's peak.
+    pub(crate) used_median: String,
+    /// The 90 % quantile of the same.
+    pub(crate) used_p90: String,
+    /// Share of samples that were cut off at the limit.
+    pub(crate) throttled: f64,
+    /// Kills for want of memory.
+    pub(crate) oom_kills: u32,
+    /// What it should request.
+    pub(crate) recommended: String,
+    /// The least that would do.
+    pub(crate) lower: String,
+    /// The most that is worth it.
+    pub(crate) upper: String,
+    /// From 0 to 1.
+    pub(crate) confidence: f64,
+    /// The same as a word.
+    pub(crate) confidence_in_words: String,
+    /// How much history it rests on, such as `2d`.
+    pub(crate) history: String,
+    /// What all pods together would request less, in cores or bytes; negative where it is more.
+    pub(crate) saving: f64,
+    /// The same in dollars a month, where a price is declared.
+    pub(crate) saving_usd_month: Option<f64>,
+    /// When requests are changed: `off`, `initial` or `in_place`.
+    pub(crate) mode: String,
+    /// How the request stands to it, and why it is or is not applied.
+    pub(crate) why: String,
+}
+
+impl From<&Recommended> for WorkloadRecommendation {
+    fn from(recommended: &Recommended) -> Self {
+        let Recommended { key, rows, unmeasured } = recommended;
+        Self {
+            tenant: key.tenant.to_string(),
+            workload: key.workload.to_string(),
+            recommendations: rows.iter().map(Recommendation::from).collect(),
+            unmeasured: unmeasured.clone(),
+        }
+    }
+}
+
+impl From<&Row> for Recommendation {
+    fn from(row: &Row) -> Self {
+        let row = row.clone();
+        Self {
+            workload: row.workload,
+            container: row.container,
+            resource: row.resource.to_string(),
+            request_min: row.request_min,
+            request_max: row.request_max,
+            used_median: row.used_median,
+            used_p90: row.used_p90,
+            throttled: row.throttled,
+            oom_kills: row.oom_kills,
+            recommended: row.recommended,
+            lower: row.lower,
+            upper: row.upper,
+            confidence: row.confidence,
+            confidence_in_words: row.confidence_in_words,
+            history: row.history.to_string(),
+            saving: row.saving,
+            saving_usd_month: row.saving_usd_month,
+            mode: row.mode.to_string(),
+            why: row.why,
+        }
+    }
 }

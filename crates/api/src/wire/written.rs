@@ -1,6 +1,7 @@
 //! Policies and roles that are written.
 
 use serde::{Deserialize, Serialize};
+use tenantry_engine::access::cases::{Expected, Judged};
 use tenantry_engine::access::{DeclaredRoles, Listed};
 use tenantry_engine::ports::store::{TokenRecord, WrittenRevision};
 use utoipa::ToSchema;
@@ -191,4 +192,209 @@ pub(crate) struct BrokeGlass {
     pub(crate) secret: Option<String>,
     /// Whether it was only tried.
     pub(crate) dry_run: bool,
+}
+
+/// A policy, and whose it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OnePolicy {
+    /// The tenant; none for the platform's.
+    pub(crate) tenant: Option<String>,
+    /// Its id, as verdicts name it.
+    pub(crate) id: String,
+    /// `permit` or `forbid`.
+    pub(crate) effect: &'static str,
+    /// What it says of itself.
+    pub(crate) says: String,
+    /// The revision of the policies among which it is.
+    pub(crate) revision: u64,
+}
+
+impl OnePolicy {
+    pub(crate) fn of(row: &WrittenRevision, listed: Listed) -> Self {
+        let Policy { id, effect, says } = listed.into();
+        Self { tenant: row.key.tenant.as_ref().map(ToString::to_string), id, effect, says, revision: row.number }
+    }
+}
+
+page!(
+    /// A page of policies, the platform's first.
+    OnePolicyPage of OnePolicy
+);
+
+/// A declared role, and whose it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OneRole {
+    /// The tenant; none for one of all tenants.
+    pub(crate) tenant: Option<String>,
+    /// Its name.
+    pub(crate) name: String,
+    /// What it is for.
+    pub(crate) says: String,
+    /// What it may do.
+    pub(crate) actions: Vec<String>,
+    /// Whose actions it has besides.
+    pub(crate) roles: Vec<String>,
+    /// The revision of the roles among which it is.
+    pub(crate) revision: u64,
+}
+
+impl OneRole {
+    pub(crate) fn of(row: &WrittenRevision, name: String, role: Role) -> Self {
+        let Role { says, actions, roles } = role;
+        let tenant = row.key.tenant.as_ref().map(ToString::to_string);
+        Self { tenant, name, says, actions, roles, revision: row.number }
+    }
+}
+
+page!(
+    /// A page of declared roles, those for all tenants first.
+    OneRolePage of OneRole
+);
+
+/// A policy that decided.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PolicySaid {
+    /// Its id.
+    pub(crate) id: String,
+    /// What it says.
+    pub(crate) says: String,
+}
+
+/// A verdict as it would be.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WouldBe {
+    /// Whether they may.
+    pub(crate) allowed: bool,
+    /// Who.
+    pub(crate) principal: String,
+    /// As what.
+    pub(crate) roles: Vec<super::token::RoleHeld>,
+    /// What.
+    pub(crate) action: String,
+    /// On what, in words.
+    pub(crate) target: String,
+    /// The policies that decided.
+    pub(crate) policies: Vec<PolicySaid>,
+    /// Policies that could not be evaluated, which refuses.
+    pub(crate) errors: Vec<String>,
+    /// Built-in roles that may, where this one may not.
+    pub(crate) roles_that_may: Vec<String>,
+}
+
+/// What policies are asked, and what they are to say.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyCase {
+    /// What it is called in the answer.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    /// Roles, such as `tenant-editor`, or `tenant-editor@acme`.
+    pub(crate) who: Vec<String>,
+    /// What they do, such as `scaleWorkload`.
+    pub(crate) action: String,
+    /// A tenant, `TENANT/WORKLOAD`, or `platform`.
+    pub(crate) on: String,
+    /// Circumstances.
+    #[serde(default)]
+    pub(crate) when: CaseWhen,
+    /// What is known of the tenant.
+    #[serde(default)]
+    pub(crate) about: CaseAbout,
+    /// `allow` or `deny`.
+    #[schema(pattern = "^(allow|deny)$")]
+    pub(crate) expect: String,
+    /// Policies that are to say so, by name or by id; it does not matter which where absent.
+    #[serde(default)]
+    pub(crate) by: Option<Vec<String>>,
+}
+
+/// Circumstances of a case.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CaseWhen {
+    /// When; at two in the afternoon of a Monday unless told.
+    #[schema(format = DateTime)]
+    pub(crate) at: Option<String>,
+    /// From which address.
+    pub(crate) from: Option<String>,
+    /// Whether it is only tried.
+    pub(crate) dry_run: bool,
+    /// `scaleWorkload`: from how many replicas to how many.
+    pub(crate) scale: Option<CaseScale>,
+    /// `writeConfig`: the fields that change.
+    pub(crate) touches: Vec<String>,
+    /// `writeConfig`: what it reaches beyond the tenant: `objects`, `series`, `apart`.
+    pub(crate) reaches: Vec<String>,
+    /// `writeConfig`: by how many percent a `max_replicas` rises.
+    pub(crate) raises: u32,
+}
+
+/// A change of size.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CaseScale {
+    /// Replicas before.
+    pub(crate) from: u32,
+    /// Replicas after.
+    pub(crate) to: u32,
+}
+
+/// What is known of the tenant of a case.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CaseAbout {
+    /// Its tier.
+    pub(crate) tier: Option<String>,
+    /// Its region.
+    pub(crate) region: Option<String>,
+    /// Its labels.
+    pub(crate) labels: std::collections::BTreeMap<String, String>,
+    /// Whether it is suspended.
+    pub(crate) suspended: bool,
+    /// Whether it is declared; it is unless told.
+    pub(crate) declared: bool,
+}
+
+impl Default for CaseAbout {
+    fn default() -> Self {
+        let labels = std::collections::BTreeMap::new();
+        Self { tier: None, region: None, labels, suspended: false, declared: true }
+    }
+}
+
+/// A case with what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct JudgedCase {
+    /// Its name, or what it asks.
+    pub(crate) name: String,
+    /// What it says: `allow` or `deny`.
+    pub(crate) expected: &'static str,
+    /// What is so.
+    pub(crate) got: &'static str,
+    /// The policies that decided.
+    pub(crate) by: Vec<String>,
+    /// What is other than expected.
+    pub(crate) differs: Option<String>,
+}
+
+impl From<Judged> for JudgedCase {
+    fn from(judged: Judged) -> Self {
+        let Judged { name, expected, got, by, differs } = judged;
+        let word = |expected| match expected {
+            Expected::Allow => "allow",
+            Expected::Deny => "deny",
+        };
+        Self { name, expected: word(expected), got: word(got), by, differs }
+    }
+}
+
+/// What came of a table of cases.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CasesReport {
+    /// Each of them, in their order.
+    pub(crate) cases: Vec<JudgedCase>,
+    /// How many came out otherwise.
+    pub(crate) failed: usize,
+    /// Policies that no case reaches.
+    pub(crate) unreached: Vec<String>,
 }

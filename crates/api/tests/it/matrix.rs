@@ -219,7 +219,7 @@ impl World {
         let own = self.ask(operation, OWN, Some(&token)).await;
         documented(operation, &own);
         let names_tenant =
-            operation.path.contains("{tenant}") || matches!(operation.id, "apply" | "createToken" | "breakGlass");
+            operation.path.contains("{tenant}") || matches!(operation.id, "apply" | "createToken" | "breakGlass" | "canI" | "testPolicies");
         if !names_tenant {
             return own.status.as_u16().to_string();
         }

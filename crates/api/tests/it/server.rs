@@ -131,7 +131,7 @@ impl Server {
             by,
             dry_run: false,
             partial: false,
-            whole: false,
+            removes: Default::default(),
             based_on: None,
             judged: Default::default(),
         };

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tenantry_domain::id::TenantId;
 use tenantry_domain::unit::Span;
 use tenantry_engine::access::{Breaking, GLASS_MAX, Glass};
@@ -28,13 +28,13 @@ The audit logs of the tenant and of the platform tell of it, every act that is d
 and `tenantry status` shows it while it lasts.")]
 pub(crate) struct BreakGlass {
     #[command(subcommand)]
-    command: Option<Also>,
+    pub(super) command: Option<Also>,
     #[command(flatten)]
-    begin: Begin,
+    pub(super) begin: Begin,
 }
 
 #[derive(Debug, Clone, Subcommand)]
-enum Also {
+pub(super) enum Also {
     /// List glass that is broken now
     #[command(after_help = "Example:
   tenantry break-glass list -o json")]
@@ -53,36 +53,36 @@ enum Also {
 }
 
 #[derive(Debug, Clone, Args)]
-struct Begin {
+pub(super) struct Begin {
     /// In this tenant, as its administrator
     #[arg(value_name = "TENANT", required_unless_present = "platform", conflicts_with = "platform")]
-    tenant: Option<TenantId>,
+    pub(super) tenant: Option<TenantId>,
     /// On the whole platform, as its administrator
     #[arg(long)]
-    platform: bool,
+    pub(super) platform: bool,
     /// Why, for all who look later
     #[arg(long, value_name = "TEXT", required = true)]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// For how long
     #[arg(long = "for", value_name = "SPAN", default_value = "1h")]
-    lasts: Span,
+    pub(super) lasts: Span,
     /// Who breaks it [default: the user of this machine]
     #[arg(long, value_name = "NAME")]
-    by: Option<String>,
-    /// For how long it may be at most
+    pub(super) by: Option<String>,
+    /// For how long it may be at most; with --server, the server says
     #[arg(long, value_name = "SPAN", env = "TENANTRY_BREAK_GLASS_MAX", default_value_t = GLASS_MAX)]
-    max: Span,
+    pub(super) max: Span,
 }
 
 /// Broken glass as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Row {
-    id: KeyId,
-    tenant: Option<TenantId>,
-    reason: String,
-    by: String,
-    at: String,
-    ends_at: Option<String>,
+    pub(super) id: KeyId,
+    pub(super) tenant: Option<TenantId>,
+    pub(super) reason: String,
+    pub(super) by: String,
+    pub(super) at: String,
+    pub(super) ends_at: Option<String>,
 }
 
 impl Row {
@@ -112,12 +112,43 @@ impl Row {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Broke {
+/// Glass that was broken just now.
+#[derive(Serialize)]
+pub(super) struct Broke {
     #[serde(flatten)]
-    row: Row,
+    pub(super) row: Row,
     /// Only here, and only once.
-    token: String,
+    pub(super) token: String,
+}
+
+impl Broke {
+    pub(super) fn say(&self, common: &Common) -> anyhow::Result<ExitCode> {
+        output::say(common.output, self, |broke| {
+            format!("{}\nthis token is shown only now\n  TENANTRY_TOKEN={}", broke.row.told(), broke.token)
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Says glass that is broken.
+pub(super) fn listed(common: &Common, rows: &[Row]) -> anyhow::Result<ExitCode> {
+    output::say(common.output, rows, |rows| {
+        if rows.is_empty() {
+            return "no glass is broken".to_owned();
+        }
+        let cells = |row: &Row| {
+            let tenant = row.tenant.as_ref().map_or("(platform)", TenantId::as_str).to_owned();
+            vec![row.id.to_string(), tenant, row.until().to_owned(), row.by.clone(), row.reason.clone()]
+        };
+        output::table(&["ID", "TENANT", "ENDS", "BY", "REASON"], rows.iter().map(cells))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says glass that was mended.
+pub(super) fn ended(common: &Common, row: &Row) -> anyhow::Result<ExitCode> {
+    output::say(common.output, row, |row| format!("{} opens nothing any more", row.id))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn run(common: &Common, asked: BreakGlass) -> anyhow::Result<ExitCode> {
@@ -129,30 +160,15 @@ pub(crate) async fn run(common: &Common, asked: BreakGlass) -> anyhow::Result<Ex
             let Some(reason) = reason else { bail!("say why: --reason TEXT") };
             let breaking = Breaking { tenant, reason, lives: lasts };
             let issued = Glass::new(store, max).begin(breaking, &author(by), now).await?;
-            let broke = Broke { token: issued.token.reveal(), row: Row::of(issued.record) };
-            output::say(common.output, &broke, |broke| {
-                format!("{}\nthis token is shown only now\n  TENANTRY_TOKEN={}", broke.row.told(), broke.token)
-            })?;
+            Broke { token: issued.token.reveal(), row: Row::of(issued.record) }.say(common)
         }
         Some(Also::List) => {
-            let rows: Vec<Row> =
-                Glass::new(store, GLASS_MAX).list(&Scope::platform(), now).await?.into_iter().map(Row::of).collect();
-            output::say(common.output, &rows, |rows| {
-                if rows.is_empty() {
-                    return "no glass is broken".to_owned();
-                }
-                let cells = |row: &Row| {
-                    let tenant = row.tenant.as_ref().map_or("(platform)", TenantId::as_str).to_owned();
-                    vec![row.id.to_string(), tenant, row.until().to_owned(), row.by.clone(), row.reason.clone()]
-                };
-                output::table(&["ID", "TENANT", "ENDS", "BY", "REASON"], rows.iter().map(cells))
-            })?;
+            let found = Glass::new(store, GLASS_MAX).list(&Scope::platform(), now).await?;
+            listed(common, &found.into_iter().map(Row::of).collect::<Vec<Row>>())
         }
         Some(Also::End { id, by }) => {
             let by = Authorship { author: author(by), at: now, reason: "ended on the command line".to_owned() };
-            let ended = Row::of(Glass::new(store, GLASS_MAX).end(&Scope::platform(), &id, &by).await?);
-            output::say(common.output, &ended, |row| format!("{} opens nothing any more", row.id))?;
+            ended(common, &Row::of(Glass::new(store, GLASS_MAX).end(&Scope::platform(), &id, &by).await?))
         }
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -3,17 +3,16 @@
 use std::net::IpAddr;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
-use tenantry_domain::unit::Replicas;
 use tenantry_engine::access::{
-    AccessError, Action, Binding, Circumstances, Gate, Presented, Principal, Rewrite, Role, Sizes, Target,
+    AccessError, Action, Answered, Binding, Gate, Presented, Principal, Reach, Role, Target, supposed,
 };
 use tenantry_engine::ports::store::{KeyId, TokenStore as _};
 use tenantry_store::Store;
 
-use super::policy::Reached;
 use super::token::{RoleIn, roles};
 use crate::cli::Common;
 use crate::failure::FOUND;
@@ -26,55 +25,72 @@ use crate::{output, place, time};
   tenantry can-i writeConfig --tenant acme --role tenant-editor --touches autoscaling --raises 60
   tenantry can-i readConfig --tenant bolt --role tenant-admin@acme -o json
   tenantry can-i writeLayer --role operator || echo 'they may not'
+  tenantry can-i writeConfig --tenant acme --server https://tenantry.example.org:7400     may I?
 
 Actions: readTenant, readConfig, writeConfig, removeTenant, readLayer, writeLayer, readStatus, readDecisions, readEvents,
 readMetrics, scaleWorkload, pauseWorkload, resumeWorkload, readTokens, createToken, revokeToken, readAudit,
-readPolicies, writePolicies, breakGlass. Roles may be declared ones. Without --tenant it is about the platform. Ends with 0
+readPolicies, writePolicies, breakGlass. Roles may be declared ones. Without --tenant it is about the
+platform. With --server everybody may ask about themselves, and about others who may read the policies there. Ends with 0
 when they may, with 3 when they may not.")]
 pub(crate) struct CanI {
     /// What is to be done, such as `readConfig`
     #[arg(value_name = "ACTION")]
-    action: Action,
+    pub(super) action: Action,
     /// On this tenant
     #[arg(long, value_name = "ID")]
-    tenant: Option<TenantId>,
+    pub(super) tenant: Option<TenantId>,
     /// On this workload of the tenant
     #[arg(long, value_name = "NAME", requires = "tenant")]
-    workload: Option<WorkloadName>,
+    pub(super) workload: Option<WorkloadName>,
     /// By the holder of this token; its id is enough
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "TENANTRY_TOKEN",
-        hide_env_values = true,
-        required_unless_present = "roles"
-    )]
-    token: Option<String>,
+    #[arg(long, value_name = "TOKEN", env = "TENANTRY_TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
     /// By somebody with this role, again for more; in the tenant, or `ROLE@TENANT`
     #[arg(long = "role", value_name = "ROLE")]
-    roles: Vec<RoleIn>,
+    pub(super) roles: Vec<RoleIn>,
     /// From this address
     #[arg(long, value_name = "IP")]
-    from: Option<IpAddr>,
+    pub(super) from: Option<IpAddr>,
     /// writeConfig: a change of these fields, such as `autoscaling,budget`
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
-    touches: Vec<String>,
+    pub(super) touches: Vec<String>,
     /// writeConfig: a change that reaches beyond the tenant
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum)]
-    reaches: Vec<Reached>,
+    pub(super) reaches: Vec<Reached>,
     /// writeConfig: a change that raises a `max_replicas` by so many percent
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
-    raises: u32,
+    pub(super) raises: u32,
 }
 
-#[derive(Debug, Serialize)]
+/// What a change reaches beyond the tenant.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(super) enum Reached {
+    /// Objects in a namespace that is not the tenant's.
+    Objects,
+    /// Series of others.
+    Series,
+    /// Another isolation level.
+    Apart,
+}
+
+impl From<Reached> for Reach {
+    fn from(reached: Reached) -> Self {
+        match reached {
+            Reached::Objects => Self::Objects,
+            Reached::Series => Self::Series,
+            Reached::Apart => Self::Apart,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 struct Says {
     id: String,
     says: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Answer {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
     allowed: bool,
     principal: String,
     roles: Vec<Binding>,
@@ -97,18 +113,11 @@ pub(crate) async fn run(common: &Common, asked: CanI) -> anyhow::Result<ExitCode
             Target::Workload(WorkloadKey { tenant: tenant.clone(), workload: workload.clone() })
         }
     };
-    let circumstances = circumstances(&asked);
-    let explained = gate.explain(&principal, asked.action, &target, &circumstances).await?;
+    let beyond = asked.reaches.iter().copied().map(Reach::from).collect();
+    let touches = asked.touches.iter().cloned().collect();
+    let circumstances = supposed(time::now(), asked.from, (touches, beyond), asked.raises);
+    let Answered { explained, roles_that_may } = gate.answer(&principal, asked.action, &target, &circumstances).await?;
     let allowed = explained.verdict.allowed;
-    let mut roles_that_may = Vec::new();
-    for role in Role::ALL.into_iter().filter(|_| !allowed) {
-        let tenant = asked.tenant.clone().filter(|_| role.is_of_tenant());
-        let Ok(binding) = Binding::new(role, tenant) else { continue };
-        let other = Principal { id: format!("role:{role}"), bindings: vec![binding], glass: false };
-        if gate.explain(&other, asked.action, &target, &circumstances).await?.verdict.allowed {
-            roles_that_may.push(role);
-        }
-    }
     let policies = explained.verdict.policies.into_iter().zip(explained.says);
     let answer = Answer {
         allowed,
@@ -120,8 +129,13 @@ pub(crate) async fn run(common: &Common, asked: CanI) -> anyhow::Result<ExitCode
         errors: explained.verdict.errors,
         roles_that_may,
     };
-    output::say(common.output, &answer, picture)?;
-    Ok(if allowed { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+    told(common, &answer)
+}
+
+/// Says an answer, and ends by it.
+pub(super) fn told(common: &Common, answer: &Answer) -> anyhow::Result<ExitCode> {
+    output::say(common.output, answer, picture)?;
+    Ok(if answer.allowed { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
 
 /// Who it is about: the holder of a token, or somebody with the roles given.
@@ -132,7 +146,9 @@ async fn principal(store: &Store, gate: &Gate, asked: &CanI) -> anyhow::Result<P
             asked.roles.iter().map(|role| role.bound(asked.tenant.as_ref())).collect();
         return Ok(Principal { id: "somebody".to_owned(), bindings: bindings?, glass: false });
     }
-    let token = asked.token.as_deref().unwrap_or_default();
+    let Some(token) = asked.token.as_deref() else {
+        bail!("say whom it is about: --role ROLE, --token TOKEN, or TENANTRY_TOKEN; with --server it may be you");
+    };
     if Presented::read(token).is_some() {
         return Ok(gate.authenticate(token, time::now()).await?.principal().clone());
     }
@@ -140,17 +156,6 @@ async fn principal(store: &Store, gate: &Gate, asked: &CanI) -> anyhow::Result<P
     let id = KeyId::new(token).map_err(|_| AccessError::Unauthenticated)?;
     let found = store.tokens_by_id(&id).await?.into_iter().find(|record| record.is_live(time::now()));
     Ok(found.ok_or(AccessError::Unauthenticated)?.principal())
-}
-
-fn circumstances(asked: &CanI) -> Circumstances {
-    let hundred = 100_u32;
-    let ceiling = Sizes { from: Replicas::new(hundred), to: Replicas::new(hundred.saturating_add(asked.raises)) };
-    let rewrite = Rewrite {
-        touches: asked.touches.iter().cloned().collect(),
-        ceilings: vec![ceiling],
-        reaches: asked.reaches.iter().copied().map(Into::into).collect(),
-    };
-    Circumstances { from: asked.from, rewrite: Some(rewrite), ..Circumstances::at(time::now()) }
 }
 
 fn picture(answer: &Answer) -> String {

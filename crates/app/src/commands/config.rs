@@ -17,6 +17,7 @@ use crate::{output, place, terminal};
 
 pub(super) use apply::{fields_that_differ, told_as_right};
 pub(crate) use files::read_files;
+pub(super) use history::write_all;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {

@@ -155,7 +155,7 @@ pub(crate) fn workload_row(status: &WorkloadStatus) -> Vec<String> {
         moves,
         status.ready.to_string(),
         format!("{}-{}", status.bounds.floor(), status.bounds.ceiling()),
-        sizes::hold(status).unwrap_or("scaling").to_owned(),
+        status.held().unwrap_or("scaling").to_owned(),
         signal.map_or_else(|| "-".to_owned(), |signal| signal.name.to_string()),
         signal.map_or_else(
             || "-".to_owned(),

@@ -1,8 +1,7 @@
 //! `tenantry policy` and `tenantry role`: what is written over the built-in policies, by the platform for all tenants and
 //! by a tenant for itself.
 
-mod cases;
-mod judge;
+pub(super) mod cases;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,8 +13,6 @@ use tenantry_domain::id::TenantId;
 use tenantry_engine::access::{Applied, Body, DeclaredRoles, Rules, Writing, Written};
 use tenantry_engine::ports::store::{Authorship, WrittenKey, WrittenKind, WrittenRevision};
 use tenantry_engine::scope::Scope;
-
-pub(super) use judge::Reached;
 
 use crate::author::author;
 use crate::cli::Common;
@@ -127,10 +124,10 @@ A declared role is one in a tenant, and holds no more than a tenant's administra
 pub(crate) struct Whose {
     /// Of this tenant
     #[arg(long, value_name = "ID", group = "whose")]
-    tenant: Option<TenantId>,
+    pub(super) tenant: Option<TenantId>,
     /// Of the platform, for all tenants
     #[arg(long, group = "whose")]
-    platform: bool,
+    pub(super) platform: bool,
 }
 
 /// Who changes it, and why.
@@ -138,13 +135,13 @@ pub(crate) struct Whose {
 pub(crate) struct By {
     /// Why, for those who look later
     #[arg(long, short = 'm', value_name = "TEXT")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// Who [default: the user of this machine]
     #[arg(long, value_name = "NAME")]
-    author: Option<String>,
+    pub(super) author: Option<String>,
     /// Say what would be done and do nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 impl By {
@@ -158,58 +155,58 @@ impl By {
 pub(crate) struct Apply {
     /// The file
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    pub(super) file: PathBuf,
     #[command(flatten)]
-    whose: Whose,
+    pub(super) whose: Whose,
     #[command(flatten)]
-    by: By,
+    pub(super) by: By,
     /// Only if nothing was written since this revision; 0 for nothing at all
     #[arg(long, value_name = "REVISION")]
-    based_on: Option<u64>,
+    pub(super) based_on: Option<u64>,
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct List {
     /// Only of this tenant
     #[arg(long, value_name = "ID")]
-    tenant: Option<TenantId>,
+    pub(super) tenant: Option<TenantId>,
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Get {
     #[command(flatten)]
-    whose: Whose,
+    pub(super) whose: Whose,
     /// Which revision [default: the last]
     #[arg(long, value_name = "N")]
-    revision: Option<u64>,
+    pub(super) revision: Option<u64>,
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct History {
     #[command(flatten)]
-    whose: Whose,
+    pub(super) whose: Whose,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    last: u32,
+    pub(super) last: u32,
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Rollback {
     #[command(flatten)]
-    whose: Whose,
+    pub(super) whose: Whose,
     /// To which revision
     #[arg(long, value_name = "N")]
-    to: u64,
+    pub(super) to: u64,
     #[command(flatten)]
-    by: By,
+    pub(super) by: By,
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Rm {
     #[command(flatten)]
-    whose: Whose,
+    pub(super) whose: Whose,
     #[command(flatten)]
-    by: By,
+    pub(super) by: By,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -251,38 +248,43 @@ async fn writing(common: &Common) -> anyhow::Result<Writing> {
     Ok(Writing::new(place::open(common.store.as_deref(), &common.keys).await?)?)
 }
 
-fn key(whose: &Whose, kind: WrittenKind) -> WrittenKey {
+pub(super) fn key(whose: &Whose, kind: WrittenKind) -> WrittenKey {
     WrittenKey { tenant: whose.tenant.clone(), kind }
 }
 
 /// A file's text.
-fn text(path: &Path) -> anyhow::Result<String> {
+pub(super) fn text(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))
 }
 
 /// A file of roles.
-fn roles(path: &Path) -> anyhow::Result<DeclaredRoles> {
+pub(super) fn roles(path: &Path) -> anyhow::Result<DeclaredRoles> {
     let text = text(path)?;
     serde_saphyr::from_str(&text).map_err(|error| anyhow::anyhow!("{} cannot be read: {error}", path.display()))
 }
 
 /// What came of a change.
 #[derive(Debug, Serialize)]
-struct Changed {
-    about: String,
-    revision: Option<u64>,
-    changed: bool,
-    dry_run: bool,
+pub(super) struct Changed {
+    pub(super) about: String,
+    pub(super) revision: Option<u64>,
+    pub(super) changed: bool,
+    pub(super) dry_run: bool,
 }
 
-fn say(common: &Common, key: &WrittenKey, applied: &Applied, dry_run: bool) -> anyhow::Result<ExitCode> {
-    let changed = Changed { about: key.to_string(), revision: applied.revision, changed: applied.changed, dry_run };
-    output::say(common.output, &changed, |changed| match (changed.changed, changed.revision) {
-        (false, _) => format!("{} are so already", changed.about),
-        (true, Some(revision)) => format!("{} are at revision {revision}", changed.about),
-        (true, None) => format!("{} would change; nothing was written", changed.about),
-    })?;
-    Ok(ExitCode::SUCCESS)
+impl Changed {
+    fn of(key: &WrittenKey, applied: &Applied, dry_run: bool) -> Self {
+        Self { about: key.to_string(), revision: applied.revision, changed: applied.changed, dry_run }
+    }
+
+    pub(super) fn say(&self, common: &Common) -> anyhow::Result<ExitCode> {
+        output::say(common.output, self, |changed| match (changed.changed, changed.revision) {
+            (false, _) => format!("{} are so already", changed.about),
+            (true, Some(revision)) => format!("{} are at revision {revision}", changed.about),
+            (true, None) => format!("{} would change; nothing was written", changed.about),
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 async fn apply(common: &Common, kind: WrittenKind, asked: Apply) -> anyhow::Result<ExitCode> {
@@ -293,31 +295,31 @@ async fn apply(common: &Common, kind: WrittenKind, asked: Apply) -> anyhow::Resu
     let by = asked.by.authorship("written on the command line");
     let (writing, how) = (writing(common).await?, (asked.based_on, asked.by.dry_run));
     let applied = writing.apply(&Scope::platform(), asked.whose.tenant.as_ref(), &body, &by, how).await?;
-    say(common, &key(&asked.whose, kind), &applied, asked.by.dry_run)
+    Changed::of(&key(&asked.whose, kind), &applied, asked.by.dry_run).say(common)
 }
 
 async fn rollback(common: &Common, kind: WrittenKind, asked: Rollback) -> anyhow::Result<ExitCode> {
     let (key, by) = (key(&asked.whose, kind), asked.by.authorship(&format!("back to revision {}", asked.to)));
     let how = (None, asked.by.dry_run);
     let applied = writing(common).await?.rollback(&Scope::platform(), &key, asked.to, &by, how).await?;
-    say(common, &key, &applied, asked.by.dry_run)
+    Changed::of(&key, &applied, asked.by.dry_run).say(common)
 }
 
 async fn remove(common: &Common, kind: WrittenKind, asked: Rm) -> anyhow::Result<ExitCode> {
     let (key, by) = (key(&asked.whose, kind), asked.by.authorship("removed on the command line"));
     let applied = writing(common).await?.remove(&Scope::platform(), &key, &by, (None, asked.by.dry_run)).await?;
-    say(common, &key, &applied, asked.by.dry_run)
+    Changed::of(&key, &applied, asked.by.dry_run).say(common)
 }
 
 /// A policy or a role in a list.
 #[derive(Debug, Serialize)]
-struct Row {
+pub(super) struct Row {
     /// None for the platform's.
-    tenant: Option<TenantId>,
-    id: String,
-    does: String,
-    says: String,
-    revision: u64,
+    pub(super) tenant: Option<TenantId>,
+    pub(super) id: String,
+    pub(super) does: String,
+    pub(super) says: String,
+    pub(super) revision: u64,
 }
 
 async fn list(common: &Common, kind: WrittenKind, tenant: Option<TenantId>) -> anyhow::Result<ExitCode> {
@@ -327,8 +329,13 @@ async fn list(common: &Common, kind: WrittenKind, tenant: Option<TenantId>) -> a
     for revision in writing.all(&scope).await?.into_iter().filter(|revision| revision.key.kind == kind) {
         rows.extend(rows_of(&writing, &revision)?);
     }
+    listed(common, kind, &rows)
+}
+
+/// Says a list.
+pub(super) fn listed(common: &Common, kind: WrittenKind, rows: &[Row]) -> anyhow::Result<ExitCode> {
     let what = if kind == WrittenKind::Policies { "policy" } else { "role" };
-    output::say(common.output, &rows, |rows| {
+    output::say(common.output, rows, |rows| {
         if rows.is_empty() {
             return format!("nothing is written; `tenantry {what} apply` does");
         }
@@ -365,12 +372,16 @@ fn rows_of(writing: &Writing, revision: &WrittenRevision) -> anyhow::Result<Vec<
             let declared: DeclaredRoles =
                 serde_json::from_str(body).with_context(|| format!("{} cannot be read", revision.key))?;
             let does = |role: &tenantry_engine::access::DeclaredRole| {
-                let actions = role.actions.iter().map(ToString::to_string);
-                actions.chain(role.roles.iter().map(|role| format!("as {role}"))).collect::<Vec<_>>().join(", ")
+                may(role.actions.iter().map(ToString::to_string), role.roles.iter().map(ToString::to_string))
             };
             declared.roles.iter().map(|(name, role)| row(name.to_string(), does(role), role.says.clone())).collect()
         }
     })
+}
+
+/// What a role may, in words.
+pub(super) fn may(actions: impl Iterator<Item = String>, roles: impl Iterator<Item = String>) -> String {
+    actions.chain(roles.map(|role| format!("as {role}"))).collect::<Vec<_>>().join(", ")
 }
 
 async fn get(common: &Common, kind: WrittenKind, asked: Get) -> anyhow::Result<ExitCode> {
@@ -379,12 +390,16 @@ async fn get(common: &Common, kind: WrittenKind, asked: Get) -> anyhow::Result<E
         None => writing.head(&Scope::platform(), &key).await?,
         Some(number) => writing.at(&Scope::platform(), &key, number).await?,
     };
-    let body = found.body.unwrap_or_default();
-    match kind {
-        WrittenKind::Policies => output::say(common.output, &body, |body| body.trim_end().to_owned())?,
+    got(common, &key, &found.body.unwrap_or_default())
+}
+
+/// Says what is written.
+pub(super) fn got(common: &Common, key: &WrittenKey, body: &str) -> anyhow::Result<ExitCode> {
+    match key.kind {
+        WrittenKind::Policies => output::say(common.output, body, |body| body.trim_end().to_owned())?,
         WrittenKind::Roles => {
             let declared: DeclaredRoles =
-                serde_json::from_str(&body).with_context(|| format!("{key} cannot be read"))?;
+                serde_json::from_str(body).with_context(|| format!("{key} cannot be read"))?;
             let yaml = serde_saphyr::to_string(&declared).context("the roles cannot be written as YAML")?;
             output::say(common.output, &declared, |_| yaml.trim_end().to_owned())?;
         }
@@ -392,21 +407,19 @@ async fn get(common: &Common, kind: WrittenKind, asked: Get) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
+/// A revision in a list.
 #[derive(Debug, Serialize)]
-struct Past {
-    revision: u64,
-    at: String,
-    author: String,
-    reason: String,
-    removed: bool,
+pub(super) struct Past {
+    pub(super) revision: u64,
+    pub(super) at: String,
+    pub(super) author: String,
+    pub(super) reason: String,
+    pub(super) removed: bool,
 }
 
 async fn history(common: &Common, kind: WrittenKind, asked: History) -> anyhow::Result<ExitCode> {
     let key = key(&asked.whose, kind);
     let found = writing(common).await?.history(&Scope::platform(), &key, None, asked.last).await?;
-    if found.is_empty() {
-        bail!("{key}: nothing was ever written");
-    }
     let past: Vec<Past> = found
         .into_iter()
         .map(|row| Past {
@@ -417,7 +430,15 @@ async fn history(common: &Common, kind: WrittenKind, asked: History) -> anyhow::
             removed: row.body.is_none(),
         })
         .collect();
-    output::say(common.output, &past, |past| {
+    told(common, &key, &past)
+}
+
+/// Says revisions.
+pub(super) fn told(common: &Common, key: &WrittenKey, past: &[Past]) -> anyhow::Result<ExitCode> {
+    if past.is_empty() {
+        bail!("{key}: nothing was ever written");
+    }
+    output::say(common.output, past, |past| {
         let cells = |row: &Past| {
             let did = if row.removed { "removed: " } else { "" };
             vec![row.revision.to_string(), row.at.clone(), row.author.clone(), format!("{did}{}", row.reason)]
@@ -435,7 +456,7 @@ struct Checked {
     problem: Option<String>,
 }
 
-fn validate(common: &Common, asked: &Validate) -> anyhow::Result<ExitCode> {
+pub(super) fn validate(common: &Common, asked: &Validate) -> anyhow::Result<ExitCode> {
     let policies = text(&asked.file)?;
     let rules = Rules::built_in()?;
     let count = rules.list(&policies, None).map_or(0, |listed| listed.len());

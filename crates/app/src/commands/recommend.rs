@@ -3,53 +3,15 @@
 use std::process::ExitCode;
 
 use serde::Serialize;
-use tenantry_domain::id::WorkloadKey;
-use tenantry_domain::plan::Hold;
-use tenantry_domain::unit::{MicroUsd, Milli, Span};
-use tenantry_domain::vertical::{Resource, Standing, VerticalMode};
+use tenantry_domain::unit::MicroUsd;
+use tenantry_domain::vertical::Resource;
+use tenantry_engine::recommend::{Recommendation, Recommended, recommended};
 use tenantry_engine::scope::Scope;
-use tenantry_engine::status::{ContainerStatus, ResourceStatus, WorkloadStatus};
 use tenantry_engine::tenants::Tenants;
-use tenantry_engine::{standing, view};
 
 use crate::cli::{Common, Recommend};
 use crate::output::{self, table};
-use crate::{place, sizes, time};
-
-/// A resource of a container as it is and as it should be; quantities as Kubernetes writes them.
-#[derive(Debug, Serialize)]
-struct Row {
-    workload: String,
-    container: String,
-    resource: Resource,
-    /// The least and the most that a pod requests; none when it names none.
-    request_min: Option<String>,
-    request_max: Option<String>,
-    /// The median and the 90 % quantile of what is used; of memory, of each day's peak.
-    used_median: String,
-    used_p90: String,
-    /// Share of samples that were cut off at the limit.
-    throttled: f64,
-    oom_kills: u32,
-    recommended: String,
-    lower: String,
-    upper: String,
-    /// From 0 to 1.
-    confidence: f64,
-    confidence_in_words: &'static str,
-    history: Span,
-    /// What all pods together would request less, in cores or bytes; negative when it is more.
-    saving: f64,
-    /// The same in dollars a month, where a price is declared.
-    saving_usd_month: Option<f64>,
-    mode: VerticalMode,
-    /// How the request stands to it, and why it is or is not applied.
-    why: String,
-    #[serde(skip)]
-    shown: String,
-    #[serde(skip)]
-    month: Option<MicroUsd>,
-}
+use crate::{place, time};
 
 /// A workload of which nothing is known.
 #[derive(Debug, Serialize)]
@@ -59,58 +21,36 @@ struct Unmeasured {
 }
 
 #[derive(Debug, Serialize)]
-struct Answer {
-    recommendations: Vec<Row>,
+pub(super) struct Answer {
+    recommendations: Vec<Recommendation>,
     /// What all of them together would save in a month, of what has a price.
     saving_usd_month: Option<f64>,
     unmeasured: Vec<Unmeasured>,
-    #[serde(skip)]
-    month: Option<MicroUsd>,
 }
 
 pub(crate) async fn run(common: &Common, command: Recommend) -> anyhow::Result<ExitCode> {
     let store = place::open(common.store.as_deref(), &common.keys).await?;
     let tenants = Tenants::new(store.clone());
-    // What was never declared is another matter than what was not looked at yet.
-    let declared = match (&command.tenant, &command.workload) {
-        (Some(tenant), Some(workload)) => {
-            let key = WorkloadKey { tenant: tenant.clone(), workload: workload.clone() };
-            vec![tenants.spec_of(&key).await?.key]
-        }
-        (Some(tenant), None) => tenants.specs_of(tenant).await?.into_iter().map(|spec| spec.key).collect(),
-        (None, _) => Vec::new(),
-    };
     let scope = command.tenant.clone().map_or_else(Scope::platform, Scope::tenant);
-    let mut statuses = view::workloads(store.as_ref(), &scope).await?;
-    if command.workload.is_some() {
-        statuses.retain(|status| declared.contains(&status.key));
-    }
-    let mut answer = answer(&statuses);
-    let unseen = declared.iter().filter(|key| !statuses.iter().any(|status| status.key == **key));
-    answer.unmeasured.extend(unseen.map(|key| Unmeasured {
-        workload: key.to_string(),
-        why: "it has not been looked at yet; `tenantry up` looks".to_owned(),
-    }));
-    output::say(common.output, &answer, picture)?;
+    let (tenant, workload) = (command.tenant.as_ref(), command.workload.as_ref());
+    told(common, recommended(store.as_ref(), &tenants, &[scope], tenant, workload).await?)
+}
+
+/// Says what is recommended for workloads.
+pub(super) fn told(common: &Common, all: Vec<Recommended>) -> anyhow::Result<ExitCode> {
+    output::say(common.output, &answer(all), picture)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn answer(statuses: &[WorkloadStatus]) -> Answer {
-    let mut recommendations = Vec::new();
-    let mut unmeasured = Vec::new();
-    for status in statuses {
-        for container in &status.vertical {
-            recommendations.extend(container.resources.iter().map(|one| row(status, container, one)));
-        }
-        if status.vertical.iter().all(|container| container.resources.is_empty()) {
-            let why = status.unreadable.clone().or_else(|| status.unmeasured.clone());
-            let why = why.unwrap_or_else(|| "none of its pods was measured yet".to_owned());
-            unmeasured.push(Unmeasured { workload: status.key.to_string(), why });
-        }
+fn answer(all: Vec<Recommended>) -> Answer {
+    let (mut recommendations, mut unmeasured) = (Vec::new(), Vec::new());
+    for Recommended { key, rows, unmeasured: why } in all {
+        recommendations.extend(rows);
+        unmeasured.extend(why.map(|why| Unmeasured { workload: key.to_string(), why }));
     }
-    let priced = recommendations.iter().filter_map(|row: &Row| row.month);
-    let month = priced.reduce(|sum, one| MicroUsd(sum.0.saturating_add(one.0)));
-    Answer { recommendations, saving_usd_month: month.map(usd), unmeasured, month }
+    let priced = recommendations.iter().filter_map(|row: &Recommendation| row.saving_usd_month);
+    let month = priced.map(money).reduce(|sum, one| MicroUsd(sum.0.saturating_add(one.0)));
+    Answer { recommendations, saving_usd_month: month.map(usd), unmeasured }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "money as it is shown")]
@@ -118,81 +58,20 @@ fn usd(money: MicroUsd) -> f64 {
     money.0 as f64 / 1e6
 }
 
-fn row(status: &WorkloadStatus, container: &ContainerStatus, one: &ResourceStatus) -> Row {
-    let show = |value: Milli| quantity(one.resource, value);
-    Row {
-        workload: status.key.to_string(),
-        container: container.name.clone(),
-        resource: one.resource,
-        request_min: one.request_min.map(show),
-        request_max: one.request_max.map(show),
-        used_median: show(one.advice.median),
-        used_p90: show(one.advice.high),
-        throttled: one.advice.throttled.as_f64(),
-        oom_kills: one.advice.oom_kills,
-        recommended: show(one.target),
-        lower: show(one.advice.lower),
-        upper: show(one.advice.upper),
-        confidence: container.confidence.as_f64(),
-        confidence_in_words: in_words(container.history),
-        history: container.history,
-        saving: one.saving.as_f64(),
-        saving_usd_month: one.month.map(usd),
-        mode: status.vertical_mode,
-        why: why(status, &one.standing),
-        shown: saving(one),
-        month: one.month,
-    }
+#[expect(clippy::cast_possible_truncation, reason = "a cast that does not fit takes the nearest that does")]
+fn money(usd: f64) -> MicroUsd {
+    MicroUsd((usd * 1e6).round() as i64)
 }
 
-/// A quantity short enough for a column: whole mebibytes.
-fn quantity(resource: Resource, value: Milli) -> String {
-    match resource {
-        Resource::Cpu => resource.show(value),
-        Resource::Memory => {
-            let step = 1000_i64 << 20;
-            let whole = value.0.div_euclid(step) + i64::from(value.0.rem_euclid(step) > 0);
-            resource.show(Milli(whole.saturating_mul(step)))
-        }
-    }
-}
-
-/// How sure a recommendation is after so much history.
-fn in_words(history: Span) -> &'static str {
-    const HOUR: u64 = 3_600_000;
-    match history.as_millis() / HOUR {
-        0 => "hardly any",
-        1..24 => "low",
-        24..72 => "fair",
-        72..168 => "good",
-        _ => "high",
-    }
-}
-
-fn saving(one: &ResourceStatus) -> String {
-    let (kind, amount) = if one.saving < Milli::ZERO { ("costs ", Milli(-one.saving.0)) } else { ("", one.saving) };
-    if amount == Milli::ZERO {
+fn saving(row: &Recommendation) -> String {
+    let (kind, amount) = if row.saving < 0.0 { ("costs ", -row.saving) } else { ("", row.saving) };
+    if amount == 0.0 {
         return "-".to_owned();
     }
-    match (one.month, one.resource) {
-        (Some(month), _) => format!("{kind}{} a month", MicroUsd(month.0.saturating_abs())),
-        (None, Resource::Cpu) => format!("{kind}{:.2} cores", amount.as_f64()),
-        (None, Resource::Memory) => format!("{kind}{:.2} GiB", amount.as_f64() / f64::from(1 << 30)),
-    }
-}
-
-/// What keeps a request from being changed, where that is not its own standing.
-fn why(status: &WorkloadStatus, own: &Standing) -> String {
-    let acts = status.vertical_mode != VerticalMode::Off;
-    let rests = matches!(status.hold, None | Some(Hold::Steady | Hold::Waiting));
-    match (own, sizes::hold(status)) {
-        (Standing::Changes | Standing::InTurn(_), Some(hold)) if acts && !rests => {
-            format!("not changed while the workload is held: {hold}")
-        }
-        (Standing::Changes, _) if status.trouble.is_some() => {
-            format!("it is to change; the last attempt failed: {}", status.trouble.as_deref().unwrap_or_default())
-        }
-        _ => standing(own),
+    match (row.saving_usd_month, row.resource) {
+        (Some(month), _) => format!("{kind}{} a month", money(month.abs())),
+        (None, Resource::Cpu) => format!("{kind}{amount:.2} cores"),
+        (None, Resource::Memory) => format!("{kind}{:.2} GiB", amount / f64::from(1 << 30)),
     }
 }
 
@@ -218,7 +97,7 @@ fn picture(answer: &Answer) -> String {
         ];
         parts.push(table(&head, answer.recommendations.iter().map(cells)));
     }
-    if let Some(month) = answer.month {
+    if let Some(month) = answer.saving_usd_month.map(money) {
         let kind = if month.0 < 0 { "cost" } else { "save" };
         parts.push(format!("together they would {kind} {} a month", MicroUsd(month.0.saturating_abs())));
     }
@@ -230,7 +109,7 @@ fn picture(answer: &Answer) -> String {
     parts.join("\n\n")
 }
 
-fn cells(row: &Row) -> Vec<String> {
+fn cells(row: &Recommendation) -> Vec<String> {
     let request = match (&row.request_min, &row.request_max) {
         (Some(least), Some(most)) if least == most => least.clone(),
         (Some(least), Some(most)) => format!("{least}-{most}"),
@@ -251,7 +130,7 @@ fn cells(row: &Row) -> Vec<String> {
         row.recommended.clone(),
         format!("{}-{}", row.lower, row.upper),
         format!("{:.2} {} ({})", row.confidence, row.confidence_in_words, time::age(row.history)),
-        row.shown.clone(),
+        saving(row),
         row.mode.to_string(),
         row.why.clone(),
     ]
@@ -259,6 +138,8 @@ fn cells(row: &Row) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use tenantry_engine::status::WorkloadStatus;
+
     use super::*;
 
     #[test]
@@ -301,6 +182,6 @@ mod tests {
             together they would save $40.88 a month
 
             acme/jobs: nothing is recommended: the cluster serves no metrics.k8s.io"#]]
-        .assert_eq(&picture(&answer(&statuses)));
+        .assert_eq(&picture(&answer(statuses.iter().map(Recommended::of).collect())));
     }
 }

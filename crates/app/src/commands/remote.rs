@@ -4,6 +4,8 @@ mod access;
 mod configuration;
 mod interventions;
 mod lists;
+mod recommend;
+mod written;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,11 @@ pub(super) async fn run(common: &Common, command: Command) -> anyhow::Result<Exi
         | Command::Pause(_)
         | Command::Resume(_)
         | Command::Audit(_)
+        | Command::CanI(_)
+        | Command::Policy(_)
+        | Command::Role(_)
+        | Command::BreakGlass(_)
+        | Command::Recommend(_)
         | Command::Token(_) => common.server.reach(None).await?,
         _ => return of_the_store(),
     };
@@ -46,6 +53,11 @@ pub(super) async fn run(common: &Common, command: Command) -> anyhow::Result<Exi
         Command::Resume(command) => interventions::resume(common, &server, command).await,
         Command::Audit(command) => access::audit(common, &server, command).await,
         Command::Token(command) => access::token(common, &server, command).await,
+        Command::CanI(command) => written::can_i(common, &server, command).await,
+        Command::Policy(command) => written::policies(common, &server, command).await,
+        Command::Role(command) => written::roles(common, &server, command).await,
+        Command::BreakGlass(command) => written::break_glass(common, &server, command).await,
+        Command::Recommend(command) => recommend::recommend(common, &server, command).await,
         _ => of_the_store(),
     }
 }
@@ -67,7 +79,7 @@ fn not_over_the_api<T>(what: &str) -> anyhow::Result<T> {
 fn no_author(author: Option<&String>) -> anyhow::Result<()> {
     match author {
         None => Ok(()),
-        Some(_) => bail!("--author cannot be given with --server: the server knows who you are"),
+        Some(_) => bail!("neither --author nor --by can be given with --server: the server knows who you are"),
     }
 }
 

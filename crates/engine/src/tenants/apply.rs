@@ -41,12 +41,24 @@ pub struct Applying {
     pub dry_run: bool,
     /// Apply the good ones although others are bad.
     pub partial: bool,
-    /// The files are all that this owner declares: what it declared before and is not among them is removed.
-    pub whole: bool,
+    /// What becomes of documents that this owner declared before and that are not among the files.
+    pub removes: Removes,
     /// The one document must be at this revision.
     pub based_on: Option<u64>,
     /// Revisions that documents were at when it was allowed to change them: what was allowed of one is not of another.
     pub judged: BTreeMap<DocumentKey, u64>,
+}
+
+/// What becomes of documents that no file names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Removes {
+    /// They stay.
+    #[default]
+    Nothing,
+    /// They are removed: the files are all that this owner declares.
+    Rest,
+    /// The same, where it is these at these revisions; where it is others by now, nothing is done.
+    Only(BTreeMap<DocumentKey, u64>),
 }
 
 /// What was done with a document.
@@ -94,6 +106,19 @@ const fn is_zero(count: &usize) -> bool {
 }
 
 impl Tenants {
+    /// What applying these files with [`Removes::Rest`] would remove, each at its revision. For whoever may see all of the
+    /// platform.
+    ///
+    /// # Errors
+    /// [`TenantsError`].
+    pub async fn vanishing(&self, files: &[File], owner: &Owner) -> Result<BTreeMap<DocumentKey, u64>, TenantsError> {
+        let Read { documents, drafts, .. } = Read::of(files);
+        self.scope_for(&DocumentKey::Defaults)?;
+        let found = self.declarations(&Scope::platform(), &documents).await?;
+        let gone = vanished(&found, &documents, &drafts, owner).into_iter();
+        Ok(gone.filter_map(|key| Some((key.clone(), found.heads.get(&key)?.number))).collect())
+    }
+
     /// Applies documents: all of them, or none.
     ///
     /// # Errors
@@ -104,17 +129,19 @@ impl Tenants {
             self.scope_for(document.key())?;
         }
         let _turn = if how.dry_run { None } else { Some(self.register.turn().await) };
-        let few = if how.whole { None } else { few(&documents, &drafts) };
+        let removes = how.removes != Removes::Nothing;
+        let few = if removes { None } else { few(&documents, &drafts) };
         let mut found = match &few {
             Some(ids) => self.around(ids, &documents).await?,
             None => self.declarations(&Scope::platform(), &documents).await?,
         };
         // Where nothing differs nothing new can be wrong.
-        let differs = how.whole || !drafts.is_empty() || !same(&found, &documents);
+        let differs = removes || !drafts.is_empty() || !same(&found, &documents);
         let before = if differs { Resolved::of(&found) } else { Resolved(BTreeMap::new()) };
         let mut bad: BTreeMap<DocumentKey, Vec<String>> = BTreeMap::new();
         let twice = if how.partial { std::mem::take(&mut problems.0) } else { Vec::new() };
-        let removed = if how.whole { vanished(&found, &documents, &drafts, &how.owner) } else { Vec::new() };
+        let removed = if removes { vanished(&found, &documents, &drafts, &how.owner) } else { Vec::new() };
+        agreed(&removed, &found, &how.removes)?;
         let foreign = foreign(&found, &documents, &how.owner);
         if how.partial {
             bad.extend(foreign.iter().map(|(key, owner)| (key.clone(), vec![format!("it is written by {owner}")])));
@@ -164,13 +191,15 @@ impl Tenants {
         for document in documents {
             let key = document.key();
             let head = found.heads.get(key);
-            for based_on in how.based_on.into_iter().chain(how.judged.get(key).copied()) {
+            let is_bad = bad.get(key);
+            // What is skipped was allowed of no revision.
+            let judged = how.judged.get(key).copied().filter(|_| is_bad.is_none());
+            for based_on in how.based_on.into_iter().chain(judged) {
                 let found = head.map_or(0, |head| head.number);
                 if found != based_on {
                     return Err(TenantsError::Stale { key: key.clone(), based_on, found });
                 }
             }
-            let is_bad = bad.get(key);
             let same = head.is_some_and(|head| head.digest == document.digest());
             let did = match (is_bad, same, head) {
                 (Some(_), _, _) => Did::Skipped,
@@ -395,6 +424,19 @@ fn vanished(found: &Declarations, documents: &[Document], drafts: &[Draft], owne
         .filter(|(key, head)| head.owner == *owner && !named.contains(key))
         .map(|(key, _)| key.clone())
         .collect()
+}
+
+/// Holds that what would go is what was agreed on, where that was said.
+fn agreed(removed: &[DocumentKey], found: &Declarations, removes: &Removes) -> Result<(), TenantsError> {
+    let Removes::Only(known) = removes else { return Ok(()) };
+    for key in removed {
+        let found = found.heads.get(key).map_or(0, |head| head.number);
+        let based_on = known.get(key).copied().unwrap_or(0);
+        if based_on != found {
+            return Err(TenantsError::Stale { key: key.clone(), based_on, found });
+        }
+    }
+    Ok(())
 }
 
 /// Lays the new documents over what is declared, but for bad ones.

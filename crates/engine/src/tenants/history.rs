@@ -1,5 +1,7 @@
 //! Revisions: listed, compared, gone back to.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 use tenantry_domain::config::{Document, DocumentKey, FieldChange, Layers, Problems, diff};
@@ -147,15 +149,29 @@ impl Tenants {
         Ok(RolledBack { revision: revisions.first().map(|revision| revision.number), compared })
     }
 
-    /// Every declared document, to be written as files.
+    /// Every declared document that the caller may see, with its revision, to be written as files. What tenants share is
+    /// among them for those who see all of the platform.
     ///
     /// # Errors
     /// [`TenantsError`].
-    pub async fn export(&self) -> Result<Vec<Document>, TenantsError> {
-        let found = self.declarations(&Scope::platform(), &[]).await?;
-        let Layers { defaults, tiers, regions } = found.layers;
-        let shared = defaults.into_iter().chain(tiers.into_values()).chain(regions.into_values());
-        Ok(shared.chain(found.tenants.into_values()).collect())
+    pub async fn export(&self) -> Result<Vec<(u64, Document)>, TenantsError> {
+        let mut documents = Vec::new();
+        let scopes = match &self.only {
+            None => vec![Scope::platform()],
+            Some(only) => only.iter().cloned().map(Scope::tenant).collect(),
+        };
+        let mut heads = BTreeMap::new();
+        for scope in scopes {
+            let found = self.declarations(&scope, &[]).await?;
+            heads.extend(found.heads.into_iter().map(|(key, head)| (key, head.number)));
+            if self.only.is_none() {
+                let Layers { defaults, tiers, regions } = found.layers;
+                documents.extend(defaults.into_iter().chain(tiers.into_values()).chain(regions.into_values()));
+            }
+            documents.extend(found.tenants.into_values());
+        }
+        let numbered = |one: Document| (heads.get(one.key()).copied().unwrap_or_default(), one);
+        Ok(documents.into_iter().map(numbered).collect())
     }
 
     /// The last revision of a document that is there.

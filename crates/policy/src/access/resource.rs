@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
 use tenantry_domain::id::{TenantId, WorkloadName};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
@@ -94,7 +95,8 @@ impl Sizes {
 }
 
 /// What is beyond a tenant, and a change of its document would reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// Objects in a namespace that is not named as the tenant, which it did not size before.
     Objects,

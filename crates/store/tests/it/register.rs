@@ -23,7 +23,7 @@ fn applying(partial: bool) -> Applying {
         by: ann(),
         dry_run: false,
         partial,
-        whole: false,
+        removes: Default::default(),
         based_on: None,
         judged: Default::default(),
     }

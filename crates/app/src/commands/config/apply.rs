@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tenantry_domain::config::{Document, FieldChange, Layers, Problems};
 use tenantry_engine::ports::store::{Authorship, Owner};
-use tenantry_engine::tenants::{Applied, Applying, Did, File, Tenants, TenantsError, objects_named_twice};
+use tenantry_engine::tenants::{Applied, Applying, Did, File, Removes, Tenants, TenantsError, objects_named_twice};
 
 use super::{Apply, By, Validate, read_files};
 use crate::author::author;
@@ -35,7 +35,7 @@ pub(super) async fn validate(common: &Common, asked: Validate) -> anyhow::Result
             by: authorship(&By { message: None, author: None, dry_run: true }, "validate"),
             dry_run: true,
             partial: false,
-            whole: false,
+            removes: Default::default(),
             based_on: None,
             judged: Default::default(),
         };
@@ -108,7 +108,7 @@ pub(super) async fn apply(common: &Common, asked: Apply, default: &str) -> anyho
         by: authorship(&asked.by, default),
         dry_run: asked.by.dry_run,
         partial: asked.partial,
-        whole: asked.prune,
+        removes: if asked.prune { Removes::Rest } else { Removes::Nothing },
         based_on: asked.based_on,
         judged: Default::default(),
     };

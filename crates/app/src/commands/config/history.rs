@@ -141,13 +141,23 @@ struct Exported {
 }
 
 pub(super) async fn export(common: &Common, folder: &Path, how: Exporting) -> anyhow::Result<ExitCode> {
-    let documents = tenants(common).await?.export().await?;
+    let documents: Vec<Document> = tenants(common).await?.export().await?.into_iter().map(|(_, one)| one).collect();
+    write_all(common, &documents, folder, how)
+}
+
+/// Writes documents to a folder, each to the file of its name.
+pub(in crate::commands) fn write_all(
+    common: &Common,
+    documents: &[Document],
+    folder: &Path,
+    how: Exporting,
+) -> anyhow::Result<ExitCode> {
     if documents.is_empty() {
         bail!("nothing is declared");
     }
     let shown = folder.display();
     let mut files = Vec::new();
-    for document in &documents {
+    for document in documents {
         let name = match document.key() {
             DocumentKey::Defaults => "defaults.yaml".to_owned(),
             DocumentKey::Tier(name) => format!("tiers/{name}.yaml"),

@@ -80,7 +80,7 @@ pub(super) async fn declare(store: &Arc<Store>) -> anyhow::Result<Vec<WorkloadSp
         by,
         dry_run: false,
         partial: false,
-        whole: false,
+        removes: Default::default(),
         based_on: None,
         judged: Default::default(),
     };

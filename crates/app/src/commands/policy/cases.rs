@@ -1,16 +1,15 @@
 //! `tenantry policy test`: a table of cases.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tenantry_domain::id::TenantId;
+use tenantry_engine::access::cases::{Case, Report, judged};
 use tenantry_engine::access::{DeclaredRoles, Rules, Written};
 
-use super::judge::{Case, Judged, judge};
 use super::{roles, text, writing};
 use crate::cli::Common;
 use crate::failure::FOUND;
@@ -42,74 +41,58 @@ struct Table {
     cases: Vec<Case>,
 }
 
-#[derive(Debug, Serialize)]
-struct Report {
-    cases: Vec<Judged>,
-    failed: usize,
-    /// Policies that no case reaches.
-    unreached: Vec<String>,
+/// A table with the texts of the files that it names.
+pub(in crate::commands) struct Read {
+    pub(in crate::commands) tenant: Option<TenantId>,
+    pub(in crate::commands) policies: Option<String>,
+    pub(in crate::commands) roles: Option<DeclaredRoles>,
+    pub(in crate::commands) cases: Vec<Case>,
+}
+
+impl Read {
+    pub(in crate::commands) fn of(asked: &Test) -> anyhow::Result<Self> {
+        let read = text(&asked.file)?;
+        let table: Table = serde_saphyr::from_str(&read)
+            .map_err(|error| anyhow::anyhow!("{} cannot be read: {error}", asked.file.display()))?;
+        if table.cases.is_empty() {
+            bail!("{} has no cases", asked.file.display());
+        }
+        // What a table names lies beside it.
+        let beside = |path: &PathBuf| asked.file.parent().unwrap_or_else(|| Path::new(".")).join(path);
+        let policies_file = asked.policies.clone().or_else(|| table.policies.as_ref().map(beside));
+        let roles_file = asked.roles.clone().or_else(|| table.roles.as_ref().map(beside));
+        Ok(Self {
+            tenant: table.tenant,
+            policies: policies_file.as_deref().map(text).transpose()?,
+            roles: roles_file.as_deref().map(roles).transpose()?,
+            cases: table.cases,
+        })
+    }
 }
 
 pub(super) async fn run(common: &Common, asked: Test) -> anyhow::Result<ExitCode> {
-    let read = text(&asked.file)?;
-    let table: Table = serde_saphyr::from_str(&read)
-        .map_err(|error| anyhow::anyhow!("{} cannot be read: {error}", asked.file.display()))?;
-    if table.cases.is_empty() {
-        bail!("{} has no cases", asked.file.display());
-    }
-    // What a table names lies beside it.
-    let beside = |path: &PathBuf| asked.file.parent().unwrap_or_else(|| Path::new(".")).join(path);
-    let policies_file = asked.policies.clone().or_else(|| table.policies.as_ref().map(beside));
-    let roles_file = asked.roles.clone().or_else(|| table.roles.as_ref().map(beside));
-    // What is not in files is what is written; with both there is no need of a store.
-    let (mut shared, mut own) = if policies_file.is_some() {
+    let table = Read::of(&asked)?;
+    // What is not in files is what is written; with policies there is no need of a store.
+    let (mut shared, mut own) = if table.policies.is_some() {
         (Written::default(), Written::default())
     } else {
         writing(common).await?.standing(table.tenant.as_ref()).await?
     };
     let tested = if table.tenant.is_some() { &mut own } else { &mut shared };
-    if let Some(path) = &policies_file {
-        tested.policies = text(path)?;
+    if let Some(policies) = table.policies {
+        tested.policies = policies;
     }
-    tested.roles = match &roles_file {
-        Some(path) => roles(path)?,
-        None if policies_file.is_some() => DeclaredRoles::default(),
-        None => tested.roles.clone(),
-    };
-    let report = report(&table, &shared, &own)?;
-    output::say(common.output, &report, picture)?;
-    let good = report.failed == 0 && report.unreached.is_empty();
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+    if let Some(roles) = table.roles {
+        tested.roles = roles;
+    }
+    told(common, &judged(&Rules::built_in()?, table.tenant.as_ref(), (&shared, &own), &table.cases)?)
 }
 
-fn report(table: &Table, shared: &Written, own: &Written) -> anyhow::Result<Report> {
-    let rules = Rules::built_in()?;
-    let tested =
-        rules.list(if table.tenant.is_some() { &own.policies } else { &shared.policies }, table.tenant.as_ref())?;
-    let shared = rules.shared(shared)?;
-    if let Some(tenant) = &table.tenant {
-        rules.set_of(&shared, tenant, own)?;
-    }
-    let set = |tenant: Option<&TenantId>| {
-        let Some(tenant) = tenant else { return Ok(shared.set().clone()) };
-        let nothing = Written::default();
-        let own = if Some(tenant) == table.tenant.as_ref() { own } else { &nothing };
-        rules.set_of(&shared, tenant, own).map_err(|error| error.to_string())
-    };
-    let mut reached: BTreeMap<String, bool> = tested.into_iter().map(|one| (one.id, false)).collect();
-    let mut cases = Vec::with_capacity(table.cases.len());
-    for case in &table.cases {
-        let judged = judge(&rules, set, case, table.tenant.as_ref()).map_err(anyhow::Error::msg)?;
-        for id in &judged.by {
-            if let Some(is) = reached.get_mut(id) {
-                *is = true;
-            }
-        }
-        cases.push(judged);
-    }
-    let failed = cases.iter().filter(|judged| judged.differs.is_some()).count();
-    let unreached = reached.into_iter().filter(|(_, is)| !is).map(|(id, _)| id).collect();
-    Ok(Report { cases, failed, unreached })
+/// Says what came of a table, and ends by it.
+pub(in crate::commands) fn told(common: &Common, report: &Report) -> anyhow::Result<ExitCode> {
+    output::say(common.output, report, picture)?;
+    let good = report.failed == 0 && report.unreached.is_empty();
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
 
 fn picture(report: &Report) -> String {

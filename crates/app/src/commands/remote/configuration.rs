@@ -1,5 +1,6 @@
 //! Configuration, over a server's API.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -9,9 +10,11 @@ use tenantry_domain::config::{Document, DocumentKey, FieldChange, Problem, Probl
 use tenantry_domain::id::{TenantId, WorkloadName};
 use tenantry_engine::tenants::{File, TenantsError};
 
-use super::{no_author, not_over_the_api, say};
+use super::{no_author, say};
 use crate::cli::Common;
-use crate::commands::config::{Apply, By, Config, Validate, fields_that_differ, read_files, told_as_right};
+use crate::commands::config::{
+    Apply, By, Config, Exporting, Validate, fields_that_differ, read_files, told_as_right, write_all,
+};
 use crate::failure::FOUND;
 use crate::output;
 use crate::server::{Refused, Server, With, Wrong, read};
@@ -28,7 +31,7 @@ pub(super) async fn run(common: &Common, server: &Server, command: Config) -> an
         Config::History { document, last } => history(common, server, &document.document, last).await,
         Config::Diff { document, from, to } => compare(common, server, &document.document, (from, to)).await,
         Config::Rollback { document, revision, by } => rollback(common, server, &document.document, revision, by).await,
-        Config::Export { .. } => not_over_the_api("`config export`"),
+        Config::Export { folder, how } => export(common, server, &folder, how).await,
         // What needs neither a server nor a store is done without.
         Config::Schema => crate::commands::config::run(common, Config::Schema).await,
     }
@@ -44,52 +47,31 @@ fn place(key: &DocumentKey) -> String {
     }
 }
 
-/// Files as documents; what is wrong with them by themselves is told here, with its place.
-fn documents(files: &[File]) -> Result<Vec<Document>, Problems> {
-    let (mut documents, mut problems) = (Vec::with_capacity(files.len()), Problems::default());
-    for file in files {
-        match Document::parse(&file.source, &file.text, file.stem.as_deref()) {
-            Ok(document) => documents.push(document),
-            Err(wrong) => problems.0.extend(wrong.0),
-        }
-    }
-    if problems.0.is_empty() { Ok(documents) } else { Err(problems) }
-}
-
-/// What a server finds wrong, at its place in the files that were sent.
-fn placed(wrong: &[Wrong], documents: &[Document]) -> Problems {
+/// What a server finds wrong, with the line of the file where it is one of those that were sent.
+fn placed(wrong: &[Wrong], files: &[File]) -> Problems {
     let one = |wrong: &Wrong| {
-        let Wrong { file, field, message, help } = wrong;
-        let number = file.strip_prefix("documents[").and_then(|rest| rest.strip_suffix(']'));
-        let document = number.and_then(|number| documents.get(number.parse::<usize>().ok()?));
-        let located = document.map(|document| document.locate(field));
-        let nowhere = Problem {
-            file: file.clone(),
-            line: 0,
-            column: 0,
-            field: field.clone(),
-            message: String::new(),
-            excerpt: String::new(),
-            help: None,
-        };
-        Problem { message: message.clone(), help: help.clone(), ..located.unwrap_or(nowhere) }
+        let Wrong { file, line, column, field, message, help } = wrong.clone();
+        let sent = files.iter().find(|sent| sent.source == file);
+        let place = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+        let excerpt = sent.zip(place).and_then(|(sent, place)| sent.text.lines().nth(place));
+        Problem { excerpt: excerpt.unwrap_or_default().to_owned(), file, line, column, field, message, help }
     };
     Problems(wrong.iter().map(one).collect())
 }
 
-/// Has documents applied, all of them or none.
-async fn send(server: &Server, documents: &[Document], with: With) -> anyhow::Result<Value> {
-    if documents.len() > DOCUMENTS_MAX {
+/// Has files applied: all of them or none, unless told. What is wrong with them is the server's to say.
+async fn send(server: &Server, files: &[File], with: With) -> anyhow::Result<Value> {
+    if files.len() > DOCUMENTS_MAX {
         bail!(
             "a server takes {DOCUMENTS_MAX} documents at once, and these are {}: apply folders one after another",
-            documents.len()
+            files.len()
         );
     }
-    let all: Vec<Value> = documents.iter().map(Document::to_file).collect();
-    let sent = server.ask("POST", "/v1/apply", with.body(json!({ "documents": all }))).await;
+    let all: Vec<Value> = files.iter().map(|file| json!({ "name": file.source, "text": file.text })).collect();
+    let sent = server.ask("POST", "/v1/apply", with.body(json!({ "files": all }))).await;
     sent.map_err(|error| match error.downcast::<Refused>() {
         Ok(refused) if !refused.problems.is_empty() => {
-            TenantsError::Problems { problems: placed(&refused.problems, documents) }.into()
+            TenantsError::Problems { problems: placed(&refused.problems, files) }.into()
         }
         Ok(refused) => refused.into(),
         Err(other) => other,
@@ -101,15 +83,12 @@ async fn validate(common: &Common, server: &Server, asked: Validate) -> anyhow::
         return crate::commands::config::run(common, Config::Validate(asked)).await;
     }
     let files = read_files(&asked.paths)?;
-    let problems = match documents(&files) {
-        Err(problems) => problems,
-        Ok(documents) => match send(server, &documents, With::default().flag("dry_run", true)).await {
-            Ok(_) => Problems::default(),
-            Err(error) => match error.downcast::<TenantsError>() {
-                Ok(TenantsError::Problems { problems }) => problems,
-                Ok(other) => return Err(other.into()),
-                Err(other) => return Err(other),
-            },
+    let problems = match send(server, &files, With::default().flag("dry_run", true)).await {
+        Ok(_) => Problems::default(),
+        Err(error) => match error.downcast::<TenantsError>() {
+            Ok(TenantsError::Problems { problems }) => problems,
+            Ok(other) => return Err(other.into()),
+            Err(other) => return Err(other),
         },
     };
     output::say(common.output, &problems, |problems| told_as_right(problems, files.len()))?;
@@ -119,6 +98,7 @@ async fn validate(common: &Common, server: &Server, asked: Validate) -> anyhow::
 #[derive(Deserialize)]
 struct Applied {
     document: String,
+    file: String,
     did: String,
     revision: Option<u64>,
     changes: Vec<FieldChange>,
@@ -128,16 +108,18 @@ struct Applied {
 
 async fn apply(common: &Common, server: &Server, asked: Apply, default: &str) -> anyhow::Result<ExitCode> {
     no_author(asked.by.author.as_ref())?;
-    if asked.partial || asked.prune {
-        return not_over_the_api("`config apply` with --partial or --prune");
-    }
     let files = read_files(&asked.paths)?;
-    let documents = documents(&files).map_err(|problems| TenantsError::Problems { problems })?;
     let with = With::default().flag("dry_run", asked.by.dry_run);
     let with = with.query("reason", Some(asked.by.message.as_deref().unwrap_or(default)));
-    let answer = match (asked.based_on, documents.as_slice()) {
-        (None, _) => send(server, &documents, with).await?.get("documents").cloned().unwrap_or_default(),
-        (Some(based_on), [document]) => {
+    let answer = match (asked.based_on, files.as_slice()) {
+        (None, _) => {
+            let with = with.flag("partial", asked.partial).flag("prune", asked.prune);
+            send(server, &files, with).await?.get("documents").cloned().unwrap_or_default()
+        }
+        (Some(_), _) if asked.prune => bail!("--based-on is about one document, and --prune about all"),
+        (Some(based_on), [file]) => {
+            let document = Document::parse(&file.source, &file.text, file.stem.as_deref())
+                .map_err(|problems| TenantsError::Problems { problems })?;
             let (name, value) = match based_on {
                 0 => ("if-none-match", "*".to_owned()),
                 number => ("if-match", format!("\"{number}\"")),
@@ -149,15 +131,19 @@ async fn apply(common: &Common, server: &Server, asked: Apply, default: &str) ->
             bail!("--based-on is about one document, and {} are named; apply it alone", several.len())
         }
     };
+    let skipped = answer.as_array().is_some_and(|all| all.iter().any(|one| one.get("did") == Some(&json!("skipped"))));
     say(common, &answer, |applied: Vec<Applied>| told(&applied))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if skipped { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
 }
 
 fn told(applied: &[Applied]) -> String {
     let mut lines = Vec::new();
-    for one in applied.iter().filter(|one| one.did != "unchanged" && applied.len() <= 40) {
+    let few = applied.len() <= 40;
+    for one in applied.iter().filter(|one| one.did == "skipped" || (one.did != "unchanged" && few)) {
         let revision = one.revision.filter(|_| !one.dry_run).map(|number| format!(" (revision {number})"));
-        lines.push(format!("{:<10} {}{}", one.did, one.document, revision.unwrap_or_default()));
+        // What is removed stands in no file.
+        let source = if one.file.is_empty() { String::new() } else { format!(" {}", one.file) };
+        lines.push(format!("{:<10} {}{source}{}", one.did, one.document, revision.unwrap_or_default()));
         if one.did == "changed" {
             lines.extend(fields_that_differ(&one.changes, ""));
         }
@@ -166,9 +152,27 @@ fn told(applied: &[Applied]) -> String {
     }
     let count = |did: &str| applied.iter().filter(|one| one.did == did).count();
     let would = if applied.iter().any(|one| one.dry_run) { "nothing was changed; it would be: " } else { "" };
-    let (created, changed, unchanged) = (count("created"), count("changed"), count("unchanged"));
-    lines.push(format!("{would}{created} created, {changed} changed, {unchanged} unchanged"));
+    let counted = ["created", "changed", "unchanged", "removed", "skipped"].map(|did| (did, count(did)));
+    // What is seldom is told where there is any.
+    let counted = counted.into_iter().enumerate().filter(|(place, (_, count))| *place < 3 || *count > 0);
+    let counted: Vec<String> = counted.map(|(_, (did, count))| format!("{count} {did}")).collect();
+    lines.push(format!("{would}{}", counted.join(", ")));
     lines.join("\n")
+}
+
+async fn export(common: &Common, server: &Server, folder: &Path, how: Exporting) -> anyhow::Result<ExitCode> {
+    #[derive(Deserialize)]
+    struct One {
+        document: Value,
+    }
+    let mut documents = Vec::new();
+    for (number, one) in server.list("/v1/config", &[], None).await?.into_iter().enumerate() {
+        let One { document } = read(one)?;
+        // Files are named by what documents say, which is checked: a server does not say where is written.
+        let document = Document::parse(&format!("document {number}"), &document.to_string(), None);
+        documents.push(document.map_err(|problems| TenantsError::Problems { problems })?);
+    }
+    write_all(common, &documents, folder, how)
 }
 
 async fn explain(

@@ -176,7 +176,7 @@ fn row(status: &WorkloadStatus) -> Row<'static> {
         let value = sizes::short(signal.expected?);
         Some(if signal.trusted { value } else { format!("({value})") })
     });
-    let state = sizes::hold(status).unwrap_or("scaling");
+    let state = status.held().unwrap_or("scaling");
     let state_style = if is_troubled(status) { Style::new().red().bold() } else { Style::new() };
     Row::new(vec![
         Cell::from(status.key.to_string()),

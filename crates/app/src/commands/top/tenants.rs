@@ -6,7 +6,6 @@ use tenantry_domain::unit::MicroUsd;
 use tenantry_engine::status::WorkloadStatus;
 
 use super::screen::{Picture, Sort, is_troubled};
-use crate::sizes;
 
 /// A tenant as a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +69,7 @@ pub(super) fn alerts(picture: &Picture) -> Vec<String> {
         leading.flat_map(|one| one.troubles.iter().chain(one.notices.iter().map(|notice| &notice.what)).cloned());
     let mut alerts: Vec<String> = queries.chain(wrong).collect();
     alerts.extend(picture.workloads.iter().filter(|status| is_troubled(status)).map(|status| {
-        let hold = || sizes::hold(status).unwrap_or("not seen").to_owned();
+        let hold = || status.held().unwrap_or("not seen").to_owned();
         let why = status.trouble.clone().or_else(|| status.unreadable.clone()).unwrap_or_else(hold);
         format!("{}: {why}", status.key)
     }));

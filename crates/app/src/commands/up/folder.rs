@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tenantry_engine::ports::store::{Authorship, Owner};
 use tenantry_engine::status::Notice;
-use tenantry_engine::tenants::{Applying, Did, Tenants};
+use tenantry_engine::tenants::{Applying, Did, Removes, Tenants};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{error, info};
@@ -78,8 +78,15 @@ async fn apply(folder: &Path, tenants: &Tenants) -> anyhow::Result<()> {
     let owner = Owner::Folder(folder.display().to_string());
     let reason = format!("read from {}", folder.display());
     let by = Authorship { author: "folder".to_owned(), at: time::now(), reason };
-    let how =
-        Applying { owner, by, dry_run: false, partial: false, whole: true, based_on: None, judged: Default::default() };
+    let how = Applying {
+        owner,
+        by,
+        dry_run: false,
+        partial: false,
+        removes: Removes::Rest,
+        based_on: None,
+        judged: Default::default(),
+    };
     let applied = tenants.apply(&files, &how).await?;
     let changed = applied.iter().filter(|one| one.did != Did::Unchanged).count();
     if changed > 0 {

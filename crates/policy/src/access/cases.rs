@@ -7,18 +7,23 @@ use serde::{Deserialize, Serialize};
 use tenantry_domain::id::{TenantId, WorkloadKey};
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Replicas;
-use tenantry_engine::access::{
+use thiserror::Error;
+
+use super::{
     Action, Binding, Circumstances, Principal, Reach, Resource, Rewrite, RoleName, RuleSet, Rules, Sizes, TenantFacts,
-    Verdict,
+    Verdict, Written, WrittenError,
 };
+
+/// Most cases that are judged at once.
+pub const CASES_MAX: usize = 1000;
 
 /// Two o'clock in the afternoon of a Monday, unless a case says when.
 const USUALLY_AT: Timestamp = Timestamp::from_millis(1_772_460_000_000);
 
 /// A case of a table.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Case {
+pub struct Case {
     #[serde(default)]
     name: Option<String>,
     who: Who,
@@ -34,22 +39,39 @@ pub(super) struct Case {
     by: Option<BTreeSet<String>>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// Roles, of which one may stand alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "OneOrMany")]
+struct Who(Vec<String>);
+
+#[derive(Deserialize)]
 #[serde(untagged)]
-enum Who {
+enum OneOrMany {
     One(String),
     Many(Vec<String>),
 }
 
+impl From<OneOrMany> for Who {
+    fn from(read: OneOrMany) -> Self {
+        match read {
+            OneOrMany::One(one) => Self(vec![one]),
+            OneOrMany::Many(many) => Self(many),
+        }
+    }
+}
+
+/// How a case is to come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Expected {
+pub enum Expected {
+    /// They may.
     Allow,
+    /// They may not.
     Deny,
 }
 
 /// Circumstances.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct When {
     at: Option<String>,
@@ -57,33 +79,11 @@ struct When {
     dry_run: bool,
     scale: Option<Scale>,
     touches: BTreeSet<String>,
-    reaches: Vec<Reached>,
+    reaches: BTreeSet<Reach>,
     raises: u32,
 }
 
-/// What a change reaches beyond the tenant, as it is written.
-#[derive(Debug, Clone, Copy, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub(in super::super) enum Reached {
-    /// Objects in a namespace that is not the tenant's.
-    Objects,
-    /// Series of others.
-    Series,
-    /// Another isolation level.
-    Apart,
-}
-
-impl From<Reached> for Reach {
-    fn from(reached: Reached) -> Self {
-        match reached {
-            Reached::Objects => Self::Objects,
-            Reached::Series => Self::Series,
-            Reached::Apart => Self::Apart,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scale {
     from: u32,
@@ -91,7 +91,7 @@ struct Scale {
 }
 
 /// What is known of the tenant.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct About {
     tier: Option<String>,
@@ -108,52 +108,115 @@ impl Default for About {
 }
 
 /// A case with what came of it.
-#[derive(Debug, Serialize)]
-pub(super) struct Judged {
-    pub(super) name: String,
-    pub(super) expected: Expected,
-    pub(super) got: Expected,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Its name, or what it asks.
+    pub name: String,
+    /// What it says.
+    pub expected: Expected,
+    /// What is so.
+    pub got: Expected,
     /// The policies that decided.
-    pub(super) by: Vec<String>,
+    pub by: Vec<String>,
     /// What is other than expected.
-    pub(super) differs: Option<String>,
+    pub differs: Option<String>,
 }
 
-/// Judges a case by the sets of policies: of the tenant that the table is about, and of others and the platform.
-pub(super) fn judge(
+/// What came of a table of cases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Each of them, in their order.
+    pub cases: Vec<Judged>,
+    /// How many came out otherwise.
+    pub failed: usize,
+    /// Policies that no case reaches.
+    pub unreached: Vec<String>,
+}
+
+/// Why cases were not judged.
+#[derive(Debug, Error)]
+pub enum CasesError {
+    /// A case does not say what it asks.
+    #[error("case `{name}`: {why}")]
+    Case {
+        /// Which.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There are too many at once, or none.
+    #[error("there are {0} cases, and 1 to {CASES_MAX} are judged at once")]
+    Count(usize),
+    /// What is tested is not valid.
+    #[error(transparent)]
+    Written(#[from] WrittenError),
+}
+
+/// Judges cases by what is written of one tenant, or of the platform where there is none, and by what the platform wrote
+/// for all. Other tenants are taken as if they had written nothing.
+///
+/// # Errors
+/// [`CasesError`].
+pub fn judged(
+    rules: &Rules,
+    tenant: Option<&TenantId>,
+    (shared, own): (&Written, &Written),
+    cases: &[Case],
+) -> Result<Report, CasesError> {
+    if !(1..=CASES_MAX).contains(&cases.len()) {
+        return Err(CasesError::Count(cases.len()));
+    }
+    let text = if tenant.is_some() { &own.policies } else { &shared.policies };
+    let tested = rules.list(text, tenant).map_err(WrittenError::from)?;
+    let shared = rules.shared(shared)?;
+    let own_set = tenant.map(|tenant| rules.set_of(&shared, tenant, own)).transpose()?;
+    let set = |asked: Option<&TenantId>| match (asked, &own_set) {
+        (None, _) => Ok(shared.set().clone()),
+        (Some(asked), Some(set)) if Some(asked) == tenant => Ok(set.clone()),
+        (Some(asked), _) => rules.set_of(&shared, asked, &Written::default()).map_err(|error| error.to_string()),
+    };
+    let mut reached: BTreeMap<String, bool> = tested.into_iter().map(|one| (one.id, false)).collect();
+    let mut all = Vec::with_capacity(cases.len());
+    for case in cases {
+        let judged = judge(rules, set, case, tenant).map_err(|why| CasesError::Case { name: case.name(), why })?;
+        for id in &judged.by {
+            if let Some(is) = reached.get_mut(id) {
+                *is = true;
+            }
+        }
+        all.push(judged);
+    }
+    let failed = all.iter().filter(|judged| judged.differs.is_some()).count();
+    let unreached = reached.into_iter().filter(|(_, is)| !is).map(|(id, _)| id).collect();
+    Ok(Report { cases: all, failed, unreached })
+}
+
+fn judge(
     rules: &Rules,
     set: impl Fn(Option<&TenantId>) -> Result<RuleSet, String>,
     case: &Case,
     home: Option<&TenantId>,
 ) -> Result<Judged, String> {
-    let name = case.name.clone().unwrap_or_else(|| format!("{} {} {}", case.who(), case.action, case.on));
-    let fault = |error: String| format!("case `{name}`: {error}");
-    let resource = resource(case).map_err(fault)?;
-    let roles = match &case.who {
-        Who::One(one) => std::slice::from_ref(one),
-        Who::Many(many) => many,
-    };
+    let resource = resource(case)?;
     let home = resource.tenant().map(|tenant| &tenant.id).or(home);
-    let bindings = roles.iter().map(|role| binding(role, home)).collect::<Result<Vec<_>, _>>().map_err(fault)?;
+    let bindings = case.who.0.iter().map(|role| binding(role, home)).collect::<Result<Vec<_>, _>>()?;
     let principal = Principal { id: "somebody".to_owned(), bindings, glass: false };
-    let set = set(resource.tenant().map(|tenant| &tenant.id)).map_err(fault)?;
-    let verdict = rules.decide(&set, &principal, case.action, &resource, &case.circumstances().map_err(fault)?);
+    let set = set(resource.tenant().map(|tenant| &tenant.id))?;
+    let verdict = rules.decide(&set, &principal, case.action, &resource, &case.circumstances()?);
     let differs = differs(case, &verdict);
     let got = if verdict.allowed { Expected::Allow } else { Expected::Deny };
-    Ok(Judged { name, expected: case.expect, got, by: verdict.policies, differs })
+    Ok(Judged { name: case.name(), expected: case.expect, got, by: verdict.policies, differs })
 }
 
 impl Case {
-    fn who(&self) -> String {
-        match &self.who {
-            Who::One(one) => one.clone(),
-            Who::Many(many) => many.join("+"),
-        }
+    /// Its name, or what it asks.
+    fn name(&self) -> String {
+        let asks = || format!("{} {} {}", self.who.0.join("+"), self.action, self.on);
+        self.name.clone().unwrap_or_else(asks)
     }
 
     fn circumstances(&self) -> Result<Circumstances, String> {
         let When { at, from, dry_run, scale, touches, reaches, raises } = &self.when;
-        let reaches = reaches.iter().copied().map(Reach::from).collect();
         let now = match at {
             None => USUALLY_AT,
             Some(text) => {
@@ -168,7 +231,7 @@ impl Case {
             dry_run: *dry_run,
             from: *from,
             scale: scale.map(|scale| sizes(scale.from, scale.to)),
-            rewrite: Some(Rewrite { touches: touches.clone(), ceilings, reaches }),
+            rewrite: Some(Rewrite { touches: touches.clone(), ceilings, reaches: reaches.clone() }),
         })
     }
 }
