@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 use clap::builder::TypedValueParser as _;
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 use tenantry_domain::id::{TenantId, WorkloadKey, WorkloadName};
@@ -12,6 +13,7 @@ use crate::commands::{
 };
 use crate::keys::KeyOptions;
 use crate::output::Format;
+use crate::private::Private;
 use crate::server::ServerOptions;
 
 /// Runs many tenants on shared infrastructure: declares, watches, forecasts, and moves capacity into place before it is
@@ -55,7 +57,7 @@ pub(crate) fn command() -> clap::Command {
 /// # Errors
 /// What cannot be said.
 pub(crate) fn parsed() -> Result<Cli, clap::Error> {
-    let matches = command().get_matches();
+    let matches = command().try_get_matches().map_err(quiet)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     let of_environment = |name: &str| matches.value_source(name) == Some(ValueSource::EnvVariable);
     match (of_environment("store"), of_environment("server")) {
@@ -66,12 +68,41 @@ pub(crate) fn parsed() -> Result<Cli, clap::Error> {
     Ok(cli)
 }
 
+/// Arguments whose values may hold secrets.
+const PRIVATE: [&str; 6] = ["--store", "--server", "--token", "--prometheus", "--prometheus-header", "--audit-to"];
+
+/// How tokens begin.
+const TOKEN_PREFIX: &str = "tnt_";
+
+/// What cannot be said, without the secrets that were said: those of arguments that hold some, and tokens wherever they
+/// were put.
+fn quiet(mut error: clap::Error) -> clap::Error {
+    let is_private = |value: &ContextValue| {
+        matches!(value, ContextValue::String(text) if PRIVATE.iter().any(|name| {
+            text.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        }))
+    };
+    let of_private = error.get(ContextKind::InvalidArg).is_some_and(is_private);
+    let hidden: Vec<ContextKind> = error
+        .context()
+        .filter(|(kind, value)| {
+            let is_value = *kind == ContextKind::InvalidValue && of_private;
+            is_value || value.to_string().contains(TOKEN_PREFIX)
+        })
+        .map(|(kind, _)| kind)
+        .collect();
+    for kind in hidden {
+        error.insert(kind, ContextValue::String("…".to_owned()));
+    }
+    error
+}
+
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// The store: a file, `sqlite:PATH` or `postgres://USER@HOST/NAME` [default: tenantry/tenantry.db in the user's data folder]
     #[arg(long, global = true, env = "TENANTRY_STORE", value_name = "URL")]
-    pub(crate) store: Option<String>,
+    pub(crate) store: Option<Private>,
     #[command(flatten)]
     pub(crate) server: ServerOptions,
     #[command(flatten)]

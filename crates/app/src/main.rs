@@ -12,6 +12,7 @@ mod output;
 mod page;
 mod parallel;
 mod place;
+mod private;
 mod server;
 mod sizes;
 mod terminal;

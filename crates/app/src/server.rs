@@ -12,6 +12,7 @@ use tenantry_adapters::identity::{Web, safe};
 use tenantry_domain::time::Timestamp;
 
 use crate::credentials;
+use crate::private::Private;
 
 /// Where the API is unless told, for what is only asked of a server.
 const SERVER: &str = "http://127.0.0.1:7400";
@@ -27,7 +28,7 @@ const PAGE: usize = 500;
 pub(crate) struct ServerOptions {
     /// A running server to ask over its API, instead of a store; as whom, `tenantry login` or TENANTRY_TOKEN says
     #[arg(long, global = true, env = "TENANTRY_SERVER", value_name = "URL")]
-    pub(crate) server: Option<String>,
+    pub(crate) server: Option<Private>,
     /// PEM file of the authorities that the server's certificate may be of [default: those that the system trusts]
     #[arg(long, global = true, env = "TENANTRY_SERVER_CA", value_name = "FILE")]
     pub(crate) server_ca: Option<PathBuf>,
@@ -241,6 +242,22 @@ pub(crate) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time
 pub(crate) fn maybe_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let at = Option::<jiff::Timestamp>::deserialize(deserializer)?;
     Ok(at.map(|at| Timestamp::from_millis(at.as_millisecond())))
+}
+
+/// The same in the form in which instants are told here.
+///
+/// # Errors
+/// As [`instant`].
+pub(crate) fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    instant(deserializer).map(|at| at.to_string())
+}
+
+/// The same where there may be none.
+///
+/// # Errors
+/// As [`instant`].
+pub(crate) fn maybe_told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    maybe_instant(deserializer).map(|at| at.map(|at| at.to_string()))
 }
 
 /// An answer as it is looked at here.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use http::Method;
+use http::{Method, StatusCode};
 use jiff::civil::date;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -59,6 +59,7 @@ fn operations() -> Vec<Operation> {
     vec![
         Operation::new(Method::GET, "/v1/old", "old", Door::Open, does)
             .says("old", "Old", "")
+            .gives::<Body>(StatusCode::OK, "Nothing.", json!({}))
             .deprecated(Deprecated { ends: None, ..deprecated(Part::Operation) }),
         Operation::new(Method::POST, "/v1/mixed", "mixed", Door::Open, does)
             .says("old", "Partly old", "")
@@ -66,7 +67,11 @@ fn operations() -> Vec<Operation> {
             .takes::<Body>(json!({ "now": "x" }))
             .deprecated(deprecated(Part::Parameter("before")))
             .deprecated(Deprecated { since: date(2026, 1, 1), ..deprecated(Part::Field("then")) }),
-        Operation::new(Method::GET, "/v1/new", "new", Door::Open, does).says("old", "New", ""),
+        Operation::new(Method::GET, "/v1/new", "new", Door::Open, does).says("old", "New", "").gives::<Body>(
+            StatusCode::OK,
+            "Nothing.",
+            json!({}),
+        ),
     ]
 }
 
@@ -90,6 +95,7 @@ async fn what_will_not_do_for_ever_is_told_with_each_answer_that_makes_use_of_it
     let router = routes::routed(&api, operations());
     let served = tokio::spawn(serve(listening, router, api.limits, Arc::clone(&api.metrics), ended.clone()));
 
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let get = |path: &str| client.get(format!("{url}{path}")).send();
     let post = |path: &str, body: Value| client.post(format!("{url}{path}")).json(&body).send();

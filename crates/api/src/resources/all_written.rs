@@ -37,6 +37,7 @@ struct Which {
 /// A table of cases.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PolicyCases)]
 struct Cases {
     /// Whose policies they are about; the platform's unless told.
     #[serde(default)]

@@ -28,6 +28,9 @@ struct Revoking {
     /// Leave what the token made, and what that made, as it is.
     #[serde(default)]
     keep_made: bool,
+    /// Say which would be ended, and end none.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// A token to be made.
@@ -225,13 +228,21 @@ async fn create(asked: &Asked) -> Result<Answer, Problem> {
 }
 
 async fn revoke(asked: &Asked) -> Result<Answer, Problem> {
-    let Revoking { keep_made } = asked.query()?;
+    let Revoking { keep_made, dry_run } = asked.query()?;
     let id = KeyId::new(asked.text("token")?).map_err(|_| Problem::not_found())?;
     let by = asked.by(None, "ended through the API")?;
     let (tokens, own) = (&asked.api.tokens, asked.caller.as_ref().and_then(Caller::token));
     for scope in asked.scopes() {
         if !keep_made && tokens.made_by(scope, &id, asked.now).await?.iter().any(|made| Some(&made.id) == own) {
             return Err(TokensError::EndsOwn { id }.into());
+        }
+        if dry_run {
+            let found = asked.api.store.tokens_by_id(&id).await?;
+            let is_in = |record: &TokenRecord| scope.only().is_none_or(|only| record.tenant.as_ref() == Some(only));
+            match found.iter().find(|record| is_in(record)) {
+                Some(record) => return Answer::ok(&Token::from(record)),
+                None => continue,
+            }
         }
         match tokens.revoke(scope, &id, &by).await {
             Ok(record) => {

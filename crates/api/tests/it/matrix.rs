@@ -218,8 +218,8 @@ impl World {
         let token = self.server.token(role, OWN).await;
         let own = self.ask(operation, OWN, Some(&token)).await;
         documented(operation, &own);
-        let names_tenant =
-            operation.path.contains("{tenant}") || matches!(operation.id, "apply" | "createToken" | "breakGlass" | "canI" | "testPolicies");
+        let names_tenant = operation.path.contains("{tenant}")
+            || matches!(operation.id, "apply" | "createToken" | "breakGlass" | "canI" | "testPolicies");
         if !names_tenant {
             return own.status.as_u16().to_string();
         }

@@ -13,7 +13,7 @@ use tenantry_engine::scope::Scope;
 
 use crate::author::author;
 use crate::cli::Common;
-use crate::{output, place, time};
+use crate::{output, place, server, time};
 
 #[derive(Debug, Clone, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -44,7 +44,7 @@ pub(super) enum Also {
   tenantry break-glass end 4k2m9x0qzt7b")]
     End {
         /// Which, by its id
-        #[arg(value_name = "ID")]
+        #[arg(value_name = "ID", value_parser = super::token::id)]
         id: KeyId,
         /// Who ends it [default: the user of this machine]
         #[arg(long, value_name = "NAME")]
@@ -81,7 +81,9 @@ pub(super) struct Row {
     pub(super) tenant: Option<TenantId>,
     pub(super) reason: String,
     pub(super) by: String,
+    #[serde(deserialize_with = "server::told")]
     pub(super) at: String,
+    #[serde(deserialize_with = "server::maybe_told")]
     pub(super) ends_at: Option<String>,
 }
 

@@ -16,6 +16,7 @@ use tenantry_store::Store;
 use super::token::{RoleIn, roles};
 use crate::cli::Common;
 use crate::failure::FOUND;
+use crate::private::Private;
 use crate::{output, place, time};
 
 #[derive(Debug, Clone, Args)]
@@ -44,7 +45,7 @@ pub(crate) struct CanI {
     pub(super) workload: Option<WorkloadName>,
     /// By the holder of this token; its id is enough
     #[arg(long, value_name = "TOKEN", env = "TENANTRY_TOKEN", hide_env_values = true)]
-    pub(super) token: Option<String>,
+    pub(super) token: Option<Private>,
     /// By somebody with this role, again for more; in the tenant, or `ROLE@TENANT`
     #[arg(long = "role", value_name = "ROLE")]
     pub(super) roles: Vec<RoleIn>,

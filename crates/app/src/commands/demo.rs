@@ -15,7 +15,7 @@ use clap::Args;
 use tenantry_domain::unit::Span;
 use tenantry_engine::scope::Scope;
 
-use super::top::{Feed, live, plain};
+use super::top::{Feed, Source, live, plain};
 use crate::terminal;
 use world::House;
 
@@ -62,7 +62,8 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<ExitCode> {
         let board = Arc::clone(&board);
         Arc::new(move || board.lines(&said))
     };
-    let feed = Feed { store: Arc::clone(&store), scope: Scope::platform(), banner: Some(banner), simulated: true };
+    let feed =
+        Feed { source: Source::Store(Arc::clone(&store), Scope::platform()), banner: Some(banner), simulated: true };
     let lasts = demo.lasts.map(Span::as_duration).or((!shows).then_some(Duration::from_secs(60)));
     let stop = Arc::new(AtomicBool::new(false));
     let speed = demo.speed;

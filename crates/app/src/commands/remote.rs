@@ -15,6 +15,7 @@ use serde_json::Value;
 use tenantry_domain::id::WorkloadKey;
 
 use crate::cli::{Command, Common};
+use crate::commands::top;
 use crate::output;
 use crate::server::read;
 
@@ -40,6 +41,7 @@ pub(super) async fn run(common: &Common, command: Command) -> anyhow::Result<Exi
         | Command::Role(_)
         | Command::BreakGlass(_)
         | Command::Recommend(_)
+        | Command::Top(_)
         | Command::Token(_) => common.server.reach(None).await?,
         _ => return of_the_store(),
     };
@@ -57,6 +59,7 @@ pub(super) async fn run(common: &Common, command: Command) -> anyhow::Result<Exi
         Command::Policy(command) => written::policies(common, &server, command).await,
         Command::Role(command) => written::roles(common, &server, command).await,
         Command::BreakGlass(command) => written::break_glass(common, &server, command).await,
+        Command::Top(command) => top::run_served(server, command).await,
         Command::Recommend(command) => recommend::recommend(common, &server, command).await,
         _ => of_the_store(),
     }

@@ -10,7 +10,7 @@ use tenantry_domain::config::DocumentKey;
 use tenantry_domain::id::TenantId;
 use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::{Span, SpanError};
-use tenantry_engine::access::{Asked, Binding, LIVES_USUALLY, RoleName, Tokens, TokensError};
+use tenantry_engine::access::{Asked, Binding, LIVES_USUALLY, Presented, RoleName, Tokens, TokensError};
 use tenantry_engine::ports::store::{Authorship, ConfigStore as _, KeyId, TokenRecord, TokenStore as _};
 use tenantry_engine::scope::Scope;
 
@@ -64,6 +64,15 @@ impl FromStr for Expires {
 
     fn from_str(text: &str) -> Result<Self, SpanError> {
         if text == "never" { Ok(Self(None)) } else { Span::from_str(text).map(|span| Self(Some(span))) }
+    }
+}
+
+/// A token's id; who has the whole token need not look for it in there.
+pub(super) fn id(text: &str) -> Result<KeyId, String> {
+    match Presented::read(text) {
+        Some(token) => Ok(token.id().clone()),
+        None => KeyId::new(text)
+            .map_err(|_| "it is no id of a token; `tenantry token list` lists those that are".to_owned()),
     }
 }
 
@@ -130,8 +139,8 @@ pub(crate) struct List {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Revoke {
-    /// Which, by its id
-    #[arg(value_name = "ID")]
+    /// Which, by its id; of a whole token the id is taken
+    #[arg(value_name = "ID", value_parser = id)]
     pub(super) id: KeyId,
     /// Leave what the token made, and what that made, as it is
     #[arg(long)]

@@ -2,6 +2,7 @@
 
 mod draw;
 mod screen;
+mod served;
 mod tenants;
 
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use crossterm::event::{self, Event, KeyEventKind};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tenantry_domain::id::WorkloadKey;
+use tenantry_domain::time::Timestamp;
 use tenantry_domain::unit::Span;
 use tenantry_engine::ports::store::{ControlStore as _, DecisionFilter};
 use tenantry_engine::record::read;
@@ -20,7 +22,9 @@ use tenantry_engine::scope::Scope;
 use tenantry_engine::view;
 use tenantry_store::Store;
 
+use self::served::Served;
 use crate::cli::{Common, Top};
+use crate::server::Server;
 use crate::{place, terminal, time};
 
 pub(crate) use screen::{Picture, Screen, Wish};
@@ -32,33 +36,44 @@ const PLAIN_WIDTH: u16 = 132;
 
 /// What the screen shows, wherever it comes from.
 pub(crate) struct Feed {
-    pub(crate) store: Arc<Store>,
-    pub(crate) scope: Scope,
+    pub(crate) source: Source,
     /// Lines under the head that the store does not hold, such as the demo's comparison; made anew for each picture.
     pub(crate) banner: Option<Arc<dyn Fn() -> Vec<String> + Send + Sync>>,
     /// Whether times are those of a simulated world, whose clock is that of its newest status.
     pub(crate) simulated: bool,
 }
 
+/// Where it comes from.
+pub(crate) enum Source {
+    /// A store.
+    Store(Arc<Store>, Scope),
+    /// A running server.
+    Server(Box<Served>),
+}
+
 impl Feed {
     /// Reads how things stand, with the decisions of the workload that is open.
     ///
     /// # Errors
-    /// A store that does not answer.
+    /// A store or a server that does not answer.
     pub(crate) async fn picture(&self, open: Option<&WorkloadKey>) -> anyhow::Result<Picture> {
-        let workloads = view::workloads(self.store.as_ref(), &self.scope).await?;
-        let controllers = view::controllers(self.store.as_ref()).await?;
+        let (store, scope) = match &self.source {
+            Source::Store(store, scope) => (store, scope),
+            Source::Server(served) => return served.picture(open).await,
+        };
+        let workloads = view::workloads(store.as_ref(), scope).await?;
+        let controllers = view::controllers(store.as_ref()).await?;
         let newest = controllers.iter().map(|controller| controller.at).max();
         let now = newest.filter(|_| self.simulated).unwrap_or_else(time::now);
         let decisions = match open {
             None => Vec::new(),
             Some(key) => {
                 let filter = DecisionFilter { key: Some(key.clone()), ..DecisionFilter::default() };
-                let records = self.store.decisions(&self.scope, &filter, DECISIONS_SHOWN).await?;
+                let records = store.decisions(scope, &filter, DECISIONS_SHOWN).await?;
                 let mut lines = Vec::new();
                 for record in &records {
                     let (inputs, planned) = read(record)?;
-                    lines.push(format!("{}  {} ago", record.at, time::age(now.since(record.at))));
+                    lines.push(head_of(record.at, now));
                     let why = tenantry_engine::explain(&inputs.spec, &inputs.snapshot, &planned, &record.outcome);
                     lines.extend(why.into_iter().map(|line| format!("  {line}")));
                     lines.push(String::new());
@@ -67,14 +82,32 @@ impl Feed {
             }
         };
         let banner = self.banner.as_ref().map(|make| make()).unwrap_or_default();
-        Ok(Picture { now, workloads, controllers, decisions, banner })
+        Ok(Picture { now, workloads, controllers: Some(controllers), decisions, banner })
     }
+}
+
+/// The head of a decision.
+fn head_of(at: Timestamp, now: Timestamp) -> String {
+    format!("{at}  {} ago", time::age(now.since(at)))
 }
 
 pub(crate) async fn run(common: &Common, command: Top) -> anyhow::Result<ExitCode> {
     let store = place::open(common.store.as_deref(), &common.keys).await?;
-    let scope = command.tenant.map_or_else(Scope::platform, Scope::tenant);
-    let feed = Feed { store, scope, banner: None, simulated: false };
+    let scope = command.tenant.clone().map_or_else(Scope::platform, Scope::tenant);
+    watched(Source::Store(store, scope), &command).await
+}
+
+/// The same of a running server.
+///
+/// # Errors
+/// A terminal that does not work, or a server that does not answer.
+pub(crate) async fn run_served(server: Server, command: Top) -> anyhow::Result<ExitCode> {
+    let served = Served { server, tenant: command.tenant.clone() };
+    watched(Source::Server(Box::new(served)), &command).await
+}
+
+async fn watched(source: Source, command: &Top) -> anyhow::Result<ExitCode> {
+    let feed = Feed { source, banner: None, simulated: false };
     if command.once || !terminal::is_interactive() {
         terminal::say(&plain(&feed).await?);
         return Ok(ExitCode::SUCCESS);

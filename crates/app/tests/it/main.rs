@@ -32,6 +32,8 @@ mod login;
 mod policies;
 mod proof;
 mod remote;
+mod remote_access;
+mod remote_config;
 mod s3;
 #[path = "../../../adapters/tests/it/server.rs"]
 #[allow(dead_code, reason = "what the tests of the adapters need of it too")]
@@ -39,6 +41,7 @@ mod server;
 #[path = "../../../adapters/tests/it/shapes.rs"]
 #[allow(dead_code, reason = "what the tests of the adapters need of it too")]
 mod shapes;
+mod secrets;
 mod stream;
 mod tenantry;
 #[path = "../../../adapters/tests/it/vault.rs"]

@@ -5,33 +5,33 @@ use serde_json::Value;
 use crate::api::Up;
 use crate::tenantry::Tenantry;
 
-const GOLD: &str = "tier_config: { name: gold, autoscaling: { max_replicas: 40 } }\n";
-const ACME: &str =
+pub(crate) const GOLD: &str = "tier_config: { name: gold, autoscaling: { max_replicas: 40 } }\n";
+pub(crate) const ACME: &str =
     "tenant_config:\n  tenant: acme\n  tier: gold\n  autoscaling:\n    min_replicas: 2\n  workloads: { api: {} }\n";
 
 /// A server, and whoever asks it by a token.
-struct World {
-    tenantry: Tenantry,
-    up: Up,
+pub(crate) struct World {
+    pub(crate) tenantry: Tenantry,
+    pub(crate) up: Up,
 }
 
 /// What a command says, with how it ends.
-struct Said(String, i32);
+pub(crate) struct Said(pub(crate) String, pub(crate) i32);
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let tenantry = Tenantry::new();
         let up = Up::start(&tenantry);
         Self { tenantry, up }
     }
 
-    fn token(&self, role: &str, tenant: &str) -> String {
+    pub(crate) fn token(&self, role: &str, tenant: &str) -> String {
         let whose = if tenant.is_empty() { String::new() } else { format!("--tenant {tenant}") };
         let made = self.tenantry.json(&format!("token create --role {role} {whose} --name test"));
         made["token"].as_str().unwrap().to_owned()
     }
 
-    fn run(&self, token: &str, line: &str) -> Said {
+    pub(crate) fn run(&self, token: &str, line: &str) -> Said {
         let mut command = self.tenantry.command();
         command.env_remove("TENANTRY_STORE").env("TENANTRY_SERVER", &self.up.url).env("TENANTRY_TOKEN", token);
         let output = command.args(line.split_whitespace()).output().unwrap();
@@ -39,13 +39,13 @@ impl World {
         Said(text(&output.stdout) + &text(&output.stderr), output.status.code().unwrap_or(-1))
     }
 
-    fn done(&self, token: &str, line: &str) -> String {
+    pub(crate) fn done(&self, token: &str, line: &str) -> String {
         let Said(said, code) = self.run(token, line);
         assert_eq!(code, 0, "{line}: {said}");
         said
     }
 
-    fn json(&self, token: &str, line: &str) -> Value {
+    pub(crate) fn json(&self, token: &str, line: &str) -> Value {
         serde_json::from_str(&self.done(token, &format!("{line} -o json"))).unwrap()
     }
 }
@@ -60,7 +60,10 @@ fn configuration_goes_over_the_api() {
     assert!(said.contains("nothing was changed; it would be: 2 created"), "{said}");
     assert!(world.done(&admin, "config validate all").contains("2 documents are right"));
     let said = world.done(&admin, "config apply all -m first");
-    assert!(said.contains("created    tenant `acme` (revision 1)") && said.contains("2 created"), "{said}");
+    assert!(
+        said.contains("created    tenant `acme` all/acme.yaml (revision 1)") && said.contains("2 created"),
+        "{said}"
+    );
     // The server knows who it was.
     let by = world.json(&admin, "config history acme")[0]["author"].as_str().unwrap().to_owned();
     assert!(by.starts_with("token:"), "{by}");
@@ -118,6 +121,7 @@ fn a_tenants_people_see_and_do_their_own() {
     let (id, secret) = (made["token"]["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
     assert_eq!(world.json(secret, "get workloads"), Value::Array(Vec::new()));
     assert!(world.done(&own, "token list").contains("reports"));
+    assert!(world.done(&own, &format!("token revoke {secret} --dry-run")).contains("would be ended"));
     assert!(world.done(&own, &format!("token revoke {id}")).contains("opens nothing since"));
     assert_eq!(world.run(secret, "get tenants").1, 1);
     let said = world.done(&own, "audit log acme --action token");

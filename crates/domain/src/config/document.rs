@@ -174,7 +174,12 @@ impl Document {
         if let Some((field, name)) = name {
             body.insert(field.to_owned(), Value::String(name));
         }
-        body.extend(self.body.as_object().cloned().unwrap_or_default());
+        // The same document reads the same wherever it was written.
+        let mut fields = Value::clone(&self.body);
+        fields.sort_all_objects();
+        if let Value::Object(fields) = fields {
+            body.extend(fields);
+        }
         Value::Object([(root.to_owned(), Value::Object(body))].into_iter().collect())
     }
 

@@ -151,12 +151,12 @@ async fn list(common: &Common, server: &Server, asked: &List) -> anyhow::Result<
 }
 
 async fn revoke(common: &Common, server: &Server, asked: &Revoke) -> anyhow::Result<ExitCode> {
-    if asked.dry_run {
-        return not_over_the_api("`token revoke --dry-run`");
-    }
-    let with = With::default().flag("keep_made", asked.keep_made);
+    let with = With::default().flag("keep_made", asked.keep_made).flag("dry_run", asked.dry_run);
     let answer = server.ask("DELETE", &format!("/v1/tokens/{}", asked.id), with).await?;
     say(common, &answer, |row: Row| {
+        if asked.dry_run {
+            return format!("{} ({}) would be ended; nothing was changed", row.id, row.name);
+        }
         format!("{} ({}) opens nothing since {}", row.id, row.name, or_dash(row.revoked_at))
     })?;
     Ok(ExitCode::SUCCESS)

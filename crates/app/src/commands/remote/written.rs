@@ -16,7 +16,7 @@ use crate::commands::can_i::{self, CanI};
 use crate::commands::policy::{
     self, Apply, By, Changed, Get, History, List, Past, Policy, Rm, Role, Rollback, Row, cases,
 };
-use crate::server::{Server, With, read};
+use crate::server::{Server, With, read, told};
 
 pub(super) async fn policies(common: &Common, server: &Server, command: Policy) -> anyhow::Result<ExitCode> {
     let kind = WrittenKind::Policies;
@@ -143,6 +143,7 @@ async fn history(common: &Common, server: &Server, kind: WrittenKind, asked: His
     #[derive(Deserialize)]
     struct One {
         revision: u64,
+        #[serde(deserialize_with = "told")]
         at: String,
         author: String,
         reason: String,
@@ -176,8 +177,9 @@ pub(super) async fn can_i(common: &Common, server: &Server, asked: CanI) -> anyh
     }
     // The token of the environment is who asks; of another only the id is sent.
     let own = std::env::var("TENANTRY_TOKEN").ok();
-    let other = asked.token.filter(|token| roles.is_empty() && own.as_ref() != Some(token));
-    let other = other.map(|token| Presented::read(&token).map_or_else(|| token.clone(), |read| read.id().to_string()));
+    let other = asked.token.as_deref().filter(|token| roles.is_empty() && own.as_deref() != Some(token));
+    let other =
+        other.map(|token| Presented::read(token).map_or_else(|| token.to_owned(), |read| read.id().to_string()));
     let body = json!({
         "action": asked.action, "tenant": asked.tenant, "workload": asked.workload, "roles": roles, "token": other,
         "from": asked.from, "touches": asked.touches, "raises": asked.raises,

@@ -61,8 +61,11 @@ fn head_lines(picture: &Picture) -> Vec<Line<'static>> {
     if troubled > 0 {
         line.push(format!("  {troubled} in trouble").red().bold());
     }
-    let leading = picture.controllers.iter().find(|controller| controller.leading);
+    let leading = picture.controllers.iter().flatten().find(|controller| controller.leading);
     let second = match leading {
+        None if picture.controllers.is_none() => {
+            Line::from("controllers are told to who sees the whole platform".dim())
+        }
         None => Line::from("no controller is in charge; start one with `tenantry up`".red()),
         Some(controller) => {
             let silent = picture.now.since(controller.at);

@@ -12,7 +12,8 @@ use super::tenants::{TenantRow, tenants};
 pub(crate) struct Picture {
     pub(crate) now: Timestamp,
     pub(crate) workloads: Vec<WorkloadStatus>,
-    pub(crate) controllers: Vec<ControllerStatus>,
+    /// None where nothing of them is told: to who sees only tenants.
+    pub(crate) controllers: Option<Vec<ControllerStatus>>,
     /// Why the opened workload is the size it is.
     pub(crate) decisions: Vec<String>,
     pub(crate) banner: Vec<String>,

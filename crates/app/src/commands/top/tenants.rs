@@ -63,7 +63,7 @@ pub(super) fn tenants(workloads: &[&WorkloadStatus], sort: Sort) -> Vec<TenantRo
 
 /// Everything that needs somebody, most general first.
 pub(super) fn alerts(picture: &Picture) -> Vec<String> {
-    let leading = picture.controllers.iter().filter(|controller| controller.leading);
+    let leading = picture.controllers.iter().flatten().filter(|controller| controller.leading);
     let queries = leading.clone().flat_map(|one| one.failed_queries.iter().map(|why| format!("a query failed: {why}")));
     let wrong =
         leading.flat_map(|one| one.troubles.iter().chain(one.notices.iter().map(|notice| &notice.what)).cloned());

@@ -41,7 +41,7 @@ fn screen() -> Screen {
     screen.show(Picture {
         now: Timestamp::from_millis(AT + 2000),
         workloads: serde_json::from_value(workloads).unwrap(),
-        controllers: serde_json::from_value(controllers).unwrap(),
+        controllers: Some(serde_json::from_value(controllers).unwrap()),
         decisions: vec!["2027-01-15T08:00:00Z  2s ago".into(), "  saw        6 replicas asked for, 5 ready".into()],
         banner: vec![],
     });

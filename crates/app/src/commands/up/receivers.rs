@@ -53,11 +53,12 @@ pub(super) fn read(text: &str, flags: &Up, own: &str) -> anyhow::Result<Destinat
         Some((form, rest)) if Form::from_name(form).is_some() => (Form::from_name(form), rest),
         _ => (None, text),
     };
-    let url = Url::parse(address).with_context(|| format!("`{text}` is no destination: {written}"))?;
-    let ca = flags.audit_to_ca.as_deref();
-    let host = || url.host_str().with_context(|| format!("`{text}` names no host: {written}"));
-    let mut shown = url.clone();
     // Secrets are in user, password and query, and not in what is logged and kept.
+    let bare = || address.split(['?', '#']).next().unwrap_or_default().rsplit('@').next().unwrap_or_default();
+    let url = Url::parse(address).with_context(|| format!("`{}` is no destination: {written}", bare()))?;
+    let ca = flags.audit_to_ca.as_deref();
+    let host = || url.host_str().with_context(|| format!("`{}` names no host: {written}", bare()));
+    let mut shown = url.clone();
     let _ = (shown.set_username(""), shown.set_password(None));
     shown.set_query(None);
     let receiver: Box<dyn Receiver> = match url.scheme() {
@@ -83,7 +84,7 @@ pub(super) fn read(text: &str, flags: &Up, own: &str) -> anyhow::Result<Destinat
             let form = form.unwrap_or(Form::CloudEvents);
             Box::new(Webhook::new(url.as_str(), secret(file)?, form, ca, Box::new(SystemClock))?)
         }
-        _ => bail!("`{text}` is no destination: {written}"),
+        _ => bail!("`{}` is no destination: {written}", bare()),
     };
     Ok(Destination { name: shown.to_string(), receiver })
 }

@@ -15,9 +15,10 @@ use serde::{Deserialize, Deserializer};
 use tenantry_adapters::metrics::prometheus::{Auth, ClientCertificate, Hidden, Secret, Settings};
 
 use super::settings::Up;
+use crate::private::Private;
 
 /// A server as it is written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Listed {
     /// By its address: it is shown what the flags say.
     Address {
@@ -28,6 +29,16 @@ pub(crate) enum Listed {
     },
     /// With settings of its own.
     Own(Box<Server>),
+}
+
+impl fmt::Debug for Listed {
+    /// Without the address, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { name, .. } => f.debug_struct("Address").field("name", name).finish_non_exhaustive(),
+            Self::Own(server) => f.debug_tuple("Own").field(server).finish(),
+        }
+    }
 }
 
 /// A server, what it is shown, and what it must show.
@@ -68,7 +79,7 @@ impl FromStr for Listed {
             _ => (unnamed(), text),
         };
         if !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(format!("`{text}` is no server: write it as `http://HOST:PORT` or `NAME=http://HOST:PORT`"));
+            return Err("it is no server: write it as `http://HOST:PORT` or `NAME=http://HOST:PORT`".to_owned());
         }
         Ok(Self::Address { name, url: url.to_owned() })
     }
@@ -104,8 +115,9 @@ impl<'de> Visitor<'de> for Either {
 /// # Errors
 /// A header that is none.
 pub(super) fn servers(flags: &Up) -> anyhow::Result<Vec<Server>> {
-    let header = |text: &String| {
-        let (name, value) = text.split_once('=').with_context(|| format!("`{text}` is no NAME=VALUE"))?;
+    let header = |text: &Private| {
+        // Not shown: it may be the value that is secret.
+        let (name, value) = text.split_once('=').context("--prometheus-header takes NAME=VALUE, and one has no `=`")?;
         Ok((name.to_owned(), value.to_owned()))
     };
     let headers = flags.prometheus_header.iter().map(header).collect::<anyhow::Result<BTreeMap<_, _>>>()?;

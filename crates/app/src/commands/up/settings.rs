@@ -12,6 +12,7 @@ use tenantry_domain::unit::Span;
 use tenantry_operator::Options as KubernetesOptions;
 
 use super::servers::{Listed, Server, servers};
+use crate::private::Private;
 
 /// Whether changes are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -74,7 +75,7 @@ pub(crate) struct Up {
     pub(crate) settings: Option<PathBuf>,
     /// The store, as for every command
     #[arg(skip)]
-    pub(crate) store: Option<String>,
+    pub(crate) store: Option<Private>,
     /// A folder of documents, such as a Git checkout, that is watched and the only source of its tenants
     #[arg(long, env = "TENANTRY_CONFIG", value_name = "DIR")]
     pub(crate) config: Option<PathBuf>,
@@ -104,7 +105,7 @@ pub(crate) struct Up {
     pub(crate) prometheus_key: Option<PathBuf>,
     /// A header for Prometheus, such as `X-Scope-OrgID=team`; in the variable, one a line
     #[arg(long, env = "TENANTRY_PROMETHEUS_HEADER", value_name = "NAME=VALUE", value_delimiter = '\n')]
-    pub(crate) prometheus_header: Vec<String>,
+    pub(crate) prometheus_header: Vec<Private>,
     /// Load from CSV files instead of a server: `TENANT.WORKLOAD.csv` or `TENANT.csv`, begun when the server starts
     #[arg(long, env = "TENANTRY_REPLAY", value_name = "FILE|DIR")]
     pub(crate) replay: Option<PathBuf>,
@@ -187,7 +188,7 @@ pub(crate) struct Up {
     /// Where the audit logs are delivered to: `file:PATH`, `syslog://HOST:PORT`, `syslogs://HOST:PORT` or `https://…`; with
     /// `jsonl+`, `ocsf+` or `cloudevents+` before it in that form; may be said again
     #[arg(long, env = "TENANTRY_AUDIT_TO", value_name = "URL", value_delimiter = '\n')]
-    pub(crate) audit_to: Vec<String>,
+    pub(crate) audit_to: Vec<Private>,
     /// PEM file of the authorities that receivers' certificates may be of [default: those of the system]
     #[arg(long, env = "TENANTRY_AUDIT_TO_CA", value_name = "FILE")]
     pub(crate) audit_to_ca: Option<PathBuf>,
@@ -217,7 +218,7 @@ pub(crate) struct Up {
 /// The settings with nothing left open.
 #[derive(Debug)]
 pub(crate) struct Resolved {
-    pub(crate) store: Option<String>,
+    pub(crate) store: Option<Private>,
     pub(crate) config: Option<PathBuf>,
     pub(crate) mode: Mode,
     pub(crate) servers: Vec<Server>,
@@ -265,7 +266,7 @@ impl Up {
     ///
     /// # Errors
     /// A file that cannot be read, and values that cannot be.
-    pub(crate) fn resolve(self, store: Option<String>) -> anyhow::Result<Resolved> {
+    pub(crate) fn resolve(self, store: Option<Private>) -> anyhow::Result<Resolved> {
         let file = self.settings.as_deref().map(read).transpose()?.unwrap_or_default();
         let over = self.over(file);
         let cycle = over.cycle.unwrap_or(Span::from_secs(10));
