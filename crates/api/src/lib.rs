@@ -14,6 +14,7 @@ mod asked;
 mod deprecated;
 mod failure;
 mod feed;
+pub mod forms;
 mod guard;
 mod known;
 mod metrics;

@@ -7,11 +7,10 @@ use tenantry_domain::plan::{Action, Hold, Outcome};
 use tenantry_domain::unit::Replicas;
 use tenantry_engine::ports::events::Decided;
 use tenantry_engine::ports::store::DecisionRecord;
-use tenantry_engine::record::{read, replays};
+use tenantry_engine::record::{RecordError, read, replays};
 use utoipa::ToSchema;
 
 use super::{instant, page};
-use crate::problem::{INTERNAL, Problem};
 
 /// A decision about a workload.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -116,7 +115,7 @@ pub(crate) struct ExplainedDecision {
 }
 
 impl ExplainedDecision {
-    pub(crate) fn of(record: &DecisionRecord, sees: impl Fn(&TenantId) -> bool) -> Result<Self, Problem> {
+    pub(crate) fn of(record: &DecisionRecord, sees: impl Fn(&TenantId) -> bool) -> Result<Self, RecordError> {
         let (mut inputs, mut planned) = read(record)?;
         let replays = replays(record)?;
         let mut redacted = false;
@@ -128,10 +127,7 @@ impl ExplainedDecision {
         }
         let reasons = tenantry_engine::explain(&inputs.spec, &inputs.snapshot, &planned, &record.outcome);
         let value = |value: Result<Value, serde_json::Error>| {
-            value.map_err(|error| {
-                tracing::error!(%error, "a record has no form as JSON");
-                Problem::new(INTERNAL, "the decision could not be written")
-            })
+            value.map_err(|cause| RecordError::Unreadable { id: record.id, cause })
         };
         Ok(Self {
             decision: Decision::from(record),

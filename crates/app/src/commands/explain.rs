@@ -3,17 +3,18 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use serde::Serialize;
+use tenantry_api::forms;
 use tenantry_domain::id::WorkloadKey;
-use tenantry_domain::plan::{Generation, Outcome, Planned};
+use tenantry_domain::plan::Generation;
 use tenantry_domain::time::Timestamp;
 use tenantry_engine::ports::store::{ControlStore as _, DecisionFilter, DecisionRecord};
-use tenantry_engine::record::{Inputs, read, replays};
+use tenantry_engine::record::{read, replays};
 use tenantry_engine::scope::Scope;
 use tenantry_engine::tenants::Tenants;
 
 use crate::cli::{Common, Explain};
-use crate::{output, place, time};
+use crate::output::{self, Format};
+use crate::{place, terminal, time};
 
 /// Nothing was decided yet about a workload that is declared.
 #[derive(Debug)]
@@ -44,19 +45,13 @@ impl Undecided {
     }
 }
 
-/// A decision with all that it was made from.
-#[derive(Debug, Serialize)]
+/// A decision as it is told.
 struct Explained {
     id: u64,
     at: Timestamp,
     generation: Generation,
-    outcome: Outcome,
-    /// Planning again from the inputs gives the same plan.
     replays: bool,
     why: Vec<String>,
-    inputs: Inputs,
-    planned: Planned,
-    inputs_digest: String,
 }
 
 impl Explained {
@@ -66,12 +61,8 @@ impl Explained {
             id: record.id,
             at: record.at,
             generation: record.generation,
-            outcome: record.outcome.clone(),
             replays: replays(record)?,
             why: tenantry_engine::explain(&inputs.spec, &inputs.snapshot, &planned, &record.outcome),
-            inputs,
-            planned,
-            inputs_digest: record.inputs_digest.clone(),
         })
     }
 }
@@ -90,8 +81,13 @@ pub(crate) async fn run(common: &Common, command: Explain) -> anyhow::Result<Exi
         Tenants::new(store.clone()).spec_of(&command.workload).await?;
         return Err(Undecided::of(command.workload, command.changes).into());
     }
-    let explained = records.iter().map(Explained::of).collect::<anyhow::Result<Vec<_>>>()?;
-    output::say(common.output, &explained, |decisions| picture(&command.workload, decisions))?;
+    if common.output == Format::Table {
+        let explained = records.iter().map(Explained::of).collect::<anyhow::Result<Vec<_>>>()?;
+        terminal::say(&picture(&command.workload, &explained));
+    } else {
+        let explained = records.iter().map(forms::explained).collect::<Result<Vec<_>, _>>()?;
+        output::say(common.output, &explained, |_| String::new())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

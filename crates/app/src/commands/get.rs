@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tenantry_api::forms;
 use tenantry_domain::id::TenantId;
 use tenantry_domain::plan::Outcome;
 use tenantry_domain::unit::Replicas;
@@ -17,7 +18,7 @@ use tenantry_store::Store;
 
 use super::watch;
 use crate::cli::{Common, Decisions, Get, OfTenant, Watch};
-use crate::output::{render, table};
+use crate::output::{Format, render, table};
 use crate::{place, sizes, time};
 
 pub(crate) async fn run(common: &Common, command: Get) -> anyhow::Result<ExitCode> {
@@ -25,10 +26,10 @@ pub(crate) async fn run(common: &Common, command: Get) -> anyhow::Result<ExitCod
     match command {
         Get::Tenants(Watch { watch: every }) => watch(every, || tenants(common, &store)).await,
         Get::Tiers(Watch { watch: every }) => {
-            watch(every, async || shared(common, "tier", Tenants::new(store.clone()).tiers().await?)).await
+            watch(every, async || shared(common, "tier", &Tenants::new(store.clone()).tiers().await?)).await
         }
         Get::Regions(Watch { watch: every }) => {
-            watch(every, async || shared(common, "region", Tenants::new(store.clone()).regions().await?)).await
+            watch(every, async || shared(common, "region", &Tenants::new(store.clone()).regions().await?)).await
         }
         Get::Workloads(of) => watch(of.watch.watch, || workloads(common, &store, &of)).await,
         Get::Decisions(asked) => watch(asked.watch.watch, || decisions(common, &store, &asked)).await,
@@ -37,16 +38,18 @@ pub(crate) async fn run(common: &Common, command: Get) -> anyhow::Result<ExitCod
 
 type Picture = anyhow::Result<(String, ExitCode)>;
 
-#[derive(Debug, Serialize)]
-struct TenantRow {
-    tenant: String,
-    tier: Option<String>,
-    region: Option<String>,
-    revision: u64,
-    owner: String,
-    workloads: usize,
-    replicas: u32,
-    changed: String,
+/// A list as a table, or as the API has it.
+fn shown<T, F: Serialize>(
+    common: &Common,
+    rows: &[T],
+    form: impl Fn(&T) -> F,
+    picture: impl FnOnce(&[T]) -> String,
+) -> Picture {
+    let text = match common.output {
+        Format::Table => picture(rows),
+        other => render(other, &rows.iter().map(form).collect::<Vec<F>>(), |_| String::new())?,
+    };
+    Ok((text, ExitCode::SUCCESS))
 }
 
 async fn tenants(common: &Common, store: &Arc<Store>) -> Picture {
@@ -57,84 +60,63 @@ async fn tenants(common: &Common, store: &Arc<Store>) -> Picture {
         let sum = replicas.entry(&status.key.tenant).or_default();
         *sum = sum.saturating_add(status.current.map_or(0, Replicas::get));
     }
-    let row = |tenant: &Arc<Listed>| TenantRow {
-        replicas: replicas.get(&tenant.id).copied().unwrap_or_default(),
-        tenant: tenant.id.to_string(),
-        tier: tenant.tier.clone(),
-        region: tenant.region.clone(),
-        revision: tenant.revision,
-        owner: tenant.owner.to_string(),
-        workloads: tenant.workloads,
-        changed: tenant.changed_at.to_string(),
-    };
-    let rows: Vec<TenantRow> = listed.iter().map(row).collect();
-    let text = render(common.output, &rows, |rows| {
-        if rows.is_empty() {
-            return "no tenant is declared; see `tenantry config apply --help`".to_owned();
-        }
-        let head = ["TENANT", "TIER", "REGION", "REVISION", "WORKLOADS", "REPLICAS", "OWNER", "CHANGED"];
-        let cells = |row: &TenantRow| {
-            let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-            vec![
-                row.tenant.clone(),
-                or_dash(&row.tier),
-                or_dash(&row.region),
-                row.revision.to_string(),
-                row.workloads.to_string(),
-                row.replicas.to_string(),
-                row.owner.clone(),
-                row.changed.clone(),
-            ]
-        };
-        table(&head, rows.iter().map(cells))
-    })?;
-    Ok((text, ExitCode::SUCCESS))
+    shown(
+        common,
+        &listed,
+        |tenant| forms::tenant(tenant),
+        |tenants| {
+            if tenants.is_empty() {
+                return "no tenant is declared; see `tenantry config apply --help`".to_owned();
+            }
+            let head = ["TENANT", "TIER", "REGION", "REVISION", "WORKLOADS", "REPLICAS", "OWNER", "CHANGED"];
+            let cells = |tenant: &Arc<Listed>| {
+                let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+                vec![
+                    tenant.id.to_string(),
+                    or_dash(&tenant.tier),
+                    or_dash(&tenant.region),
+                    tenant.revision.to_string(),
+                    tenant.workloads.to_string(),
+                    replicas.get(&tenant.id).copied().unwrap_or_default().to_string(),
+                    tenant.owner.to_string(),
+                    tenant.changed_at.to_string(),
+                ]
+            };
+            table(&head, tenants.iter().map(cells))
+        },
+    )
 }
 
-#[derive(Debug, Serialize)]
-struct SharedRow {
-    name: String,
-    revision: u64,
-    tenants: usize,
-    owner: String,
-    changed: String,
-}
-
-impl From<Shared> for SharedRow {
-    fn from(shared: Shared) -> Self {
-        let Shared { name, revision, owner, changed_at, tenants } = shared;
-        Self { name, revision, tenants, owner: owner.to_string(), changed: changed_at.to_string() }
-    }
-}
-
-fn shared(common: &Common, kind: &str, listed: Vec<Shared>) -> Picture {
-    let rows: Vec<SharedRow> = listed.into_iter().map(SharedRow::from).collect();
-    let text = render(common.output, &rows, |rows| {
-        if rows.is_empty() {
-            return format!("no {kind} is declared; one is a document with `{kind}_config`");
-        }
-        let kind = kind.to_uppercase();
-        let cells = |row: &SharedRow| {
-            let (revision, tenants) = (row.revision.to_string(), row.tenants.to_string());
-            vec![row.name.clone(), revision, tenants, row.owner.clone(), row.changed.clone()]
-        };
-        table(&[&kind, "REVISION", "TENANTS", "OWNER", "CHANGED"], rows.iter().map(cells))
-    })?;
-    Ok((text, ExitCode::SUCCESS))
+fn shared(common: &Common, kind: &str, listed: &[Shared]) -> Picture {
+    shown(
+        common,
+        listed,
+        |one| forms::layer(one.clone()),
+        |rows| {
+            if rows.is_empty() {
+                return format!("no {kind} is declared; one is a document with `{kind}_config`");
+            }
+            let kind = kind.to_uppercase();
+            let cells = |row: &Shared| {
+                let (revision, tenants) = (row.revision.to_string(), row.tenants.to_string());
+                vec![row.name.clone(), revision, tenants, row.owner.to_string(), row.changed_at.to_string()]
+            };
+            table(&[&kind, "REVISION", "TENANTS", "OWNER", "CHANGED"], rows.iter().map(cells))
+        },
+    )
 }
 
 async fn workloads(common: &Common, store: &Arc<Store>, of: &OfTenant) -> Picture {
     let scope = of.tenant.clone().map_or_else(Scope::platform, Scope::tenant);
     let statuses = view::workloads(store.as_ref(), &scope).await?;
-    let text = render(common.output, &statuses, |statuses| {
+    shown(common, &statuses, forms::workload, |statuses| {
         if statuses.is_empty() {
             return "no workload has been looked at yet; `tenantry up` looks".to_owned();
         }
         let head =
             ["WORKLOAD", "STRATEGY", "SIZE", "READY", "RANGE", "STATE", "SIGNAL", "NOW", "EXPECTED", "TARGET", "AGE"];
         table(&head, statuses.iter().map(workload_row))
-    })?;
-    Ok((text, ExitCode::SUCCESS))
+    })
 }
 
 /// A workload as a row, with the signal that asks for most by name first.
@@ -173,14 +155,13 @@ async fn decisions(common: &Common, store: &Arc<Store>, asked: &Decisions) -> Pi
     let filter =
         DecisionFilter { key: asked.workload.clone(), changes_only: asked.changes, ..DecisionFilter::default() };
     let records = store.decisions(&scope, &filter, asked.last).await?;
-    let text = render(common.output, &records, |records| {
+    shown(common, &records, forms::decision, |records| {
         if records.is_empty() {
             return "no such decision is recorded".to_owned();
         }
         let head = ["ID", "WHEN", "WORKLOAD", "CYCLE", "FROM", "TO", "OUTCOME"];
         table(&head, records.iter().map(decision_row))
-    })?;
-    Ok((text, ExitCode::SUCCESS))
+    })
 }
 
 fn decision_row(record: &DecisionRecord) -> Vec<String> {

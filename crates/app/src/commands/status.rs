@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use tenantry_api::forms;
 use tenantry_domain::time::Timestamp;
 use tenantry_engine::backup::{BackupStatus, backups};
 use tenantry_engine::health::{self, Problem};
@@ -25,15 +26,25 @@ struct Health {
     healthy: bool,
     store: String,
     store_bytes: u64,
+    #[serde(serialize_with = "controllers_as_the_api")]
     controllers: Vec<ControllerStatus>,
     workloads: usize,
     /// How backups stand; none where there were never any.
     backups: Option<BackupStatus>,
+    #[serde(serialize_with = "problems_as_the_api")]
     problems: Vec<Problem>,
     /// Glass that is broken: rights that somebody has for a short while.
     break_glass: Vec<Row>,
     /// What is worth knowing and not wrong.
     notes: Vec<String>,
+}
+
+fn controllers_as_the_api<S: Serializer>(controllers: &[ControllerStatus], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(controllers.iter().map(forms::controller))
+}
+
+fn problems_as_the_api<S: Serializer>(problems: &[Problem], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(problems.iter().cloned().map(forms::problem))
 }
 
 pub(crate) async fn run(common: &Common, command: Status) -> anyhow::Result<ExitCode> {

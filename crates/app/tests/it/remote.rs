@@ -89,6 +89,10 @@ fn configuration_goes_over_the_api() {
     let Said(said, code) = world.run(&admin, "config validate bad");
     assert!(code == 3 && said.contains("bad/here.yaml:3") && said.contains("silver"), "{said}");
 
+    // As JSON a server and a store answer alike.
+    for line in ["get tenants", "get tiers", "get regions", "get workloads", "get decisions"] {
+        assert_eq!(world.json(&admin, line), world.tenantry.json(line), "{line}");
+    }
     let listed = world.json(&admin, "get tenants");
     assert_eq!((listed[0]["id"].as_str(), listed[0]["revision"].as_u64()), (Some("acme"), Some(3)));
     assert!(world.done(&admin, "get tenants").contains("gold"));

@@ -181,7 +181,8 @@ fn check_shown(tenantry: &Tenantry) {
     let decisions = tenantry.json("explain acme/api --changes --last 100");
     let decisions = decisions.as_array().unwrap();
     let resized = |decision: &&Value| !decision["planned"]["plan"]["action"]["resize"].is_null();
-    let applied = decisions.iter().filter(resized).filter(|decision| decision["outcome"] == "applied").count();
+    let applied =
+        decisions.iter().filter(resized).filter(|decision| decision["decision"]["outcome"] == "applied").count();
     assert!(applied >= 4, "{applied} changes of pods were recorded as applied");
     assert!(decisions.iter().all(|decision| decision["replays"] == true));
     let told = tenantry.says("explain acme/api --changes");
