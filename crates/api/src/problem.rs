@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use tenantry_engine::access::masked;
 use utoipa::ToSchema;
 
 /// Media type of problem documents.
@@ -146,6 +147,11 @@ impl Problem {
     pub(crate) fn about(mut self, request_id: &str) -> Response {
         request_id.clone_into(&mut self.request_id);
         self.instance = format!("urn:tenantry:request:{request_id}");
+        // What was sent is shown again, and a token may have been sent where none belongs.
+        self.detail = masked(&self.detail).into_owned();
+        for problem in &mut self.problems {
+            problem.message = masked(&problem.message).into_owned();
+        }
         let status = self.status();
         // Plain data always has a form as JSON.
         let body = serde_json::to_vec(&self.0).unwrap_or_default();

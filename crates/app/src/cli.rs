@@ -101,7 +101,7 @@ fn quiet(mut error: clap::Error) -> clap::Error {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// The store: a file, `sqlite:PATH` or `postgres://USER@HOST/NAME` [default: tenantry/tenantry.db in the user's data folder]
-    #[arg(long, global = true, env = "TENANTRY_STORE", value_name = "URL")]
+    #[arg(long, global = true, env = "TENANTRY_STORE", hide_env_values = true, value_name = "URL")]
     pub(crate) store: Option<Private>,
     #[command(flatten)]
     pub(crate) server: ServerOptions,

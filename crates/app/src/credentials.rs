@@ -138,9 +138,15 @@ pub(crate) fn forget(server: &str) -> anyhow::Result<bool> {
 /// A server as it is remembered: the same for each way to write its address.
 ///
 /// # Errors
-/// What is no address.
+/// What is no address, and one with a user or password, which is shown in errors and kept in the clear.
 pub(crate) fn named(server: &str) -> anyhow::Result<String> {
-    let url = Url::parse(server).with_context(|| format!("`{server}` is no address of a server"))?;
+    let url = Url::parse(server).context("what names the server is no address: write it as `https://HOST:PORT`")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        let host = url.host_str().unwrap_or_default();
+        bail!(
+            "the address of {host} has a user or password: log in with `tenantry login`, or give a token as TENANTRY_TOKEN"
+        );
+    }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 

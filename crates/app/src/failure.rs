@@ -7,7 +7,7 @@ use tenantry_adapters::metrics::prometheus::SettingsError;
 use tenantry_adapters::metrics::replay::ReplayError;
 use tenantry_api::ServeError;
 use tenantry_backup::BackupError;
-use tenantry_engine::access::{AccessError, GlassError, TokensError, WritingError};
+use tenantry_engine::access::{AccessError, GlassError, TokensError, WritingError, masked};
 use tenantry_engine::audit::AuditError;
 use tenantry_engine::ports::store::StoreError;
 use tenantry_engine::record::RecordError;
@@ -42,7 +42,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(code) = said.or_else(|| error.chain().find_map(code)) {
         text = format!("{text}\n  {code}: `tenantry errors {code}` says what to do");
     }
-    terminal::complain(&text);
+    terminal::complain(&masked(&text));
     ExitCode::from(FAILED)
 }
 

@@ -27,7 +27,7 @@ const PAGE: usize = 500;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServerOptions {
     /// A running server to ask over its API, instead of a store; as whom, `tenantry login` or TENANTRY_TOKEN says
-    #[arg(long, global = true, env = "TENANTRY_SERVER", value_name = "URL")]
+    #[arg(long, global = true, env = "TENANTRY_SERVER", hide_env_values = true, value_name = "URL")]
     pub(crate) server: Option<Private>,
     /// PEM file of the authorities that the server's certificate may be of [default: those that the system trusts]
     #[arg(long, global = true, env = "TENANTRY_SERVER_CA", value_name = "FILE")]

@@ -32,7 +32,7 @@ pub use tenantry_policy::access::{
     DeclaredRoles, Kind, Listed, Principal, Reach, Resource, Rewrite, Role, RoleError, RoleName, RoleNameError,
     RuleSet, Rules, RulesError, Shared, Sizes, TenantFacts, Verdict, Written, WrittenError, cases,
 };
-pub use token::Presented;
+pub use token::{Presented, masked};
 pub use writing::{Applied, Body, Writing, WritingError};
 
 use crate::ports::Retry;

@@ -3,6 +3,7 @@
 //! The secret has 256 bits of chance, so a fast hash is enough: there is nothing to guess that slow hashing would make
 //! dearer, and slow hashing of whatever anyone presents would be a way to keep the server busy.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
@@ -32,6 +33,29 @@ impl fmt::Debug for Presented {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Presented").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+/// A text without the secrets of tokens that stand in it, whole or misspelt: it may have been sent where none belongs, and is
+/// shown again in what is said to be wrong.
+#[must_use]
+pub fn masked(text: &str) -> Cow<'_, str> {
+    let (mut shown, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once(PREFIX) {
+        shown.push_str(before);
+        shown.push_str(PREFIX);
+        rest = after;
+        let is_id = |(id, _): &(&str, &str)| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if let Some((id, secret)) = rest.split_once('_').filter(is_id) {
+            shown.push_str(id);
+            shown.push_str("_…");
+            rest = secret.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric());
+        }
+    }
+    if shown.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
 }
 
 impl Presented {

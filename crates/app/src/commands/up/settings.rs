@@ -83,7 +83,7 @@ pub(crate) struct Up {
     #[arg(long, env = "TENANTRY_MODE", value_enum)]
     pub(crate) mode: Option<Mode>,
     /// A server of Prometheus' query API; several are asked as one, and the settings file gives each its own credentials
-    #[arg(long, env = "TENANTRY_PROMETHEUS", value_name = "[NAME=]URL", value_delimiter = ',')]
+    #[arg(long, env = "TENANTRY_PROMETHEUS", hide_env_values = true, value_name = "[NAME=]URL", value_delimiter = ',')]
     pub(crate) prometheus: Vec<Listed>,
     /// File with a bearer token for Prometheus
     #[arg(long, env = "TENANTRY_PROMETHEUS_TOKEN_FILE", value_name = "FILE")]
@@ -104,7 +104,13 @@ pub(crate) struct Up {
     #[arg(long, env = "TENANTRY_PROMETHEUS_KEY", value_name = "FILE")]
     pub(crate) prometheus_key: Option<PathBuf>,
     /// A header for Prometheus, such as `X-Scope-OrgID=team`; in the variable, one a line
-    #[arg(long, env = "TENANTRY_PROMETHEUS_HEADER", value_name = "NAME=VALUE", value_delimiter = '\n')]
+    #[arg(
+        long,
+        env = "TENANTRY_PROMETHEUS_HEADER",
+        hide_env_values = true,
+        value_name = "NAME=VALUE",
+        value_delimiter = '\n'
+    )]
     pub(crate) prometheus_header: Vec<Private>,
     /// Load from CSV files instead of a server: `TENANT.WORKLOAD.csv` or `TENANT.csv`, begun when the server starts
     #[arg(long, env = "TENANTRY_REPLAY", value_name = "FILE|DIR")]
@@ -187,7 +193,7 @@ pub(crate) struct Up {
     pub(crate) witness_ca: Option<PathBuf>,
     /// Where the audit logs are delivered to: `file:PATH`, `syslog://HOST:PORT`, `syslogs://HOST:PORT` or `https://…`; with
     /// `jsonl+`, `ocsf+` or `cloudevents+` before it in that form; may be said again
-    #[arg(long, env = "TENANTRY_AUDIT_TO", value_name = "URL", value_delimiter = '\n')]
+    #[arg(long, env = "TENANTRY_AUDIT_TO", hide_env_values = true, value_name = "URL", value_delimiter = '\n')]
     pub(crate) audit_to: Vec<Private>,
     /// PEM file of the authorities that receivers' certificates may be of [default: those of the system]
     #[arg(long, env = "TENANTRY_AUDIT_TO_CA", value_name = "FILE")]

@@ -42,3 +42,20 @@ fn nothing_secret_is_printed() {
     assert!(!printed.contains(&token.secret), "{printed}");
     assert_eq!(printed, format!("Presented {{ id: KeyId({:?}), .. }} SecretHash(..)", token.id().as_str()));
 }
+
+#[test]
+fn a_token_that_is_shown_again_keeps_no_more_than_its_id() {
+    let token = Presented::draw().unwrap();
+    let (whole, id) = (token.reveal(), token.id());
+    let shown = masked(&whole);
+    assert_eq!(shown, format!("tnt_{id}_…"));
+    assert_eq!(
+        masked(&format!("no action `{whole}`, and {whole}.")),
+        format!("no action `tnt_{id}_…`, and tnt_{id}_….")
+    );
+    // One that was cut or misspelt, and so is none, gives away as much.
+    assert_eq!(masked(&whole[..30]), format!("tnt_{id}_…"));
+    for plain in ["", "nothing", "tnt_", "a tnt_ b_c", "tnt_abc"] {
+        assert_eq!(masked(plain), plain);
+    }
+}
