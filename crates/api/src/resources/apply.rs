@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tenantry_domain::config::{Document, DocumentKey, Problems};
+use tenantry_domain::config::{DocumentKey, Problems};
 use tenantry_engine::access::{Action, Circumstances, Rewrite, Target};
 use tenantry_engine::ports::store::Owner;
 use tenantry_engine::tenants::{Applying, File, Removes, TenantsError};
@@ -46,11 +46,11 @@ struct Bulk {
 }
 
 /// Documents as JSON: as values, or as the texts of files, so that what is wrong is told at its place in them.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum Documents {
-    Values { documents: Vec<Value> },
-    Texts { files: Vec<Text> },
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Documents {
+    documents: Option<Vec<Value>>,
+    files: Option<Vec<Text>>,
 }
 
 /// A file of the caller's.
@@ -124,11 +124,11 @@ async fn told(asked: &Asked, target: &Target) -> Result<Circumstances, Problem> 
     let Some(id) = target.tenant().filter(|_| partial) else { return rewriting(asked, target).await };
     let key = DocumentKey::Tenant(id.clone());
     let given = documents(asked)?;
-    let sound: Vec<Document> = given.iter().filter_map(|one| one.draft.clone().into_document().ok()).collect();
+    let sound = || given.iter().filter(|one| one.draft.problems().0.is_empty()).filter_map(|one| one.draft.document());
     let nothing = Circumstances { rewrite: Some(Rewrite::default()), ..asked.circumstances() };
     // The first sound one is the one that is applied.
-    let Some(document) = sound.iter().find(|document| *document.key() == key) else { return Ok(nothing) };
-    match asked.api.tenants.rewrite(id, document, &sound).await {
+    let Some(document) = sound().find(|document| *document.key() == key) else { return Ok(nothing) };
+    match asked.api.tenants.rewrite(id, document, sound()).await {
         Ok((rewrite, revision)) => {
             asked.judge(key, revision);
             Ok(Circumstances { rewrite: Some(rewrite), ..nothing })
@@ -151,17 +151,18 @@ pub(crate) fn files(asked: &Asked) -> Result<Vec<File>, Problem> {
     let files: Vec<File> = if is_json {
         let read: Documents = serde_json::from_str(text)
             .map_err(|error| Problem::new(MALFORMED, format!("the body cannot be read: {error}")))?;
-        match read {
-            Documents::Values { documents } => {
+        match (read.documents, read.files) {
+            (Some(documents), None) => {
                 documents.iter().enumerate().map(|(index, one)| file(index, one.to_string())).collect()
             }
-            Documents::Texts { files } => {
+            (None, Some(files)) => {
                 if files.iter().any(|one| one.name.len() > NAME_MAX || one.name.chars().any(char::is_control)) {
                     let detail = format!("a file's name has at most {NAME_MAX} bytes and no control characters");
                     return Err(Problem::new(MALFORMED, detail));
                 }
                 files.into_iter().map(File::from).collect()
             }
+            _ => return Err(Problem::new(MALFORMED, "send `documents`, or the texts of `files`: one of the two")),
         }
     } else {
         parted(text).into_iter().enumerate().map(|(index, one)| file(index, one)).collect()

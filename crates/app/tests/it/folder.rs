@@ -63,7 +63,7 @@ fn a_watched_folder_owns_its_documents_and_takes_changes_whole() {
     tenantry.write("tenants/one.yaml", &max(5));
     let _up = Up::start(&tenantry);
     let ids = || tenantry.run("get tenants -o json").stdout;
-    let names = || String::from_utf8_lossy(&ids()).matches("\"tenant\":").count();
+    let names = || String::from_utf8_lossy(&ids()).matches("\"id\":").count();
     until("the folder", || names() == 1);
 
     tenantry.write("other.yaml", &max(9).replace("tenant_config:\n", "tenant_config:\n  tenant: one\n"));

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tenantry_domain::id::TenantId;
-use tenantry_engine::access::{DeclaredRoles, Presented, Reach};
+use tenantry_engine::access::{DeclaredRoles, Reach};
 use tenantry_engine::ports::store::{WrittenKey, WrittenKind};
 
 use super::no_author;
@@ -16,6 +16,7 @@ use crate::commands::can_i::{self, CanI};
 use crate::commands::policy::{
     self, Apply, By, Changed, Get, History, List, Past, Policy, Rm, Role, Rollback, Row, cases,
 };
+use crate::commands::token;
 use crate::server::{Server, With, read, told};
 
 pub(super) async fn policies(common: &Common, server: &Server, command: Policy) -> anyhow::Result<ExitCode> {
@@ -178,8 +179,7 @@ pub(super) async fn can_i(common: &Common, server: &Server, asked: CanI) -> anyh
     // The token of the environment is who asks; of another only the id is sent.
     let own = std::env::var("TENANTRY_TOKEN").ok();
     let other = asked.token.as_deref().filter(|token| roles.is_empty() && own.as_deref() != Some(token));
-    let other =
-        other.map(|token| Presented::read(token).map_or_else(|| token.to_owned(), |read| read.id().to_string()));
+    let other = other.map(token::id).transpose().map_err(|why| anyhow::anyhow!("--token: {why}"))?;
     let body = json!({
         "action": asked.action, "tenant": asked.tenant, "workload": asked.workload, "roles": roles, "token": other,
         "from": asked.from, "touches": asked.touches, "raises": asked.raises,
