@@ -68,8 +68,8 @@ pub(super) async fn run(common: &Common, command: Command) -> anyhow::Result<Exi
 /// What is done with a store at hand only.
 fn of_the_store<T>() -> anyhow::Result<T> {
     bail!(
-        "this works on the store itself: run it where that is, with --store and without --server and TENANTRY_SERVER; the \
-         server's API may have it, see docs/api.md"
+        "this works on the store itself: run it where that is, with --store and without --server and TENANTRY_SERVER; \
+         docs/api.md says what goes over the API"
     )
 }
 
