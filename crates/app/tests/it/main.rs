@@ -35,13 +35,13 @@ mod remote;
 mod remote_access;
 mod remote_config;
 mod s3;
+mod secrets;
 #[path = "../../../adapters/tests/it/server.rs"]
 #[allow(dead_code, reason = "what the tests of the adapters need of it too")]
 mod server;
 #[path = "../../../adapters/tests/it/shapes.rs"]
 #[allow(dead_code, reason = "what the tests of the adapters need of it too")]
 mod shapes;
-mod secrets;
 mod stream;
 mod tenantry;
 #[path = "../../../adapters/tests/it/vault.rs"]
