@@ -16,6 +16,7 @@ use self::wire::{KeyBundle, KeyOperation, KeyResult, Nothing};
 use super::asking::{Answer, Asking, Trouble, said, setting};
 use super::one_time::{OneTime, number};
 use super::surroundings::Surroundings;
+use super::token::{self, odd};
 use super::wiped::Wiped;
 
 /// The version of the API, which Key Vault and Managed HSM both have.
@@ -62,27 +63,8 @@ impl AzureKeyVault {
         Q: Serialize + Sync,
         A: DeserializeOwned,
     {
-        let body = question.map(serde_json::to_vec).transpose();
-        let body = body.map_err(|error| setting(self.asking.place(), error.to_string()))?;
         let address = format!("{}{what}?{API}", self.key);
-        let answer = self.asking.patiently(|| self.once(method, &address, owner, body.clone())).await?;
-        answer.read().map_err(|_| self.odd())
-    }
-
-    async fn once(&self, method: &str, address: &str, owner: &Owner, body: Option<Vec<u8>>) -> Result<Answer, Trouble> {
-        let token = self.login.token(&self.asking).await?;
-        let headers = [
-            ("authorization".to_owned(), format!("Bearer {}", token.as_str())),
-            ("content-type".to_owned(), "application/json".to_owned()),
-        ];
-        let answer = self.asking.once(method, address, &headers, body).await?;
-        if answer.status == 200 {
-            return Ok(answer);
-        }
-        if answer.status == 401 {
-            self.login.forget().await;
-        }
-        Err(self.trouble(&answer, owner))
+        token::call(&self.asking, &self.login, (method, &address), question, |answer| self.trouble(answer, owner)).await
     }
 
     /// What a refusal means.
@@ -99,11 +81,6 @@ impl AzureKeyVault {
             (status, _) if error.code.is_empty() => Trouble::Denied(format!("it answered {status}")),
             _ => Trouble::Denied(message),
         }
-    }
-
-    fn odd(&self) -> KeyError {
-        let message = "its answer is not of the form that is documented".to_owned();
-        KeyError::Unavailable { place: self.asking.place().to_owned(), message }
     }
 
     /// Which version is used now.
@@ -123,7 +100,7 @@ impl AzureKeyVault {
         };
         let version = key.kid.rsplit('/').next().unwrap_or_default();
         if !is_version(version) {
-            return Err(self.odd());
+            return Err(odd(&self.asking));
         }
         Ok(Newest { version: version.to_owned(), algorithm })
     }
@@ -155,7 +132,7 @@ impl KeyProvider for AzureKeyVault {
         let one = Secret::random()?;
         let question = KeyOperation { alg: algorithm, value: Wiped::of(one.expose(), &URL_SAFE_NO_PAD) };
         let sealed: KeyResult = self.call("POST", &format!("/{version}/wrapkey"), owner, Some(&question)).await?;
-        let key = sealed.value.bytes(&URL_SAFE_NO_PAD).ok_or_else(|| self.odd())?;
+        let key = sealed.value.bytes(&URL_SAFE_NO_PAD).ok_or_else(|| odd(&self.asking))?;
         OneTime::seal(&one, &format!("{algorithm}/{version}"), &key, number(&version), secret, (owner, bound))
     }
 

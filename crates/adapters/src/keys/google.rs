@@ -17,6 +17,7 @@ use self::wire::{CryptoKey, Decrypt, Decrypted, Encrypt, Encrypted, Nothing, Pri
 use super::asking::{Answer, Asking, Trouble, said, setting};
 use super::one_time::authenticated;
 use super::surroundings::Surroundings;
+use super::token::{self, odd};
 use super::wiped::Wiped;
 
 const ADDRESS: &str = "https://cloudkms.googleapis.com";
@@ -69,27 +70,8 @@ impl GoogleKms {
         Q: Serialize + Sync,
         A: DeserializeOwned,
     {
-        let body = question.map(serde_json::to_vec).transpose();
-        let body = body.map_err(|error| setting(self.asking.place(), error.to_string()))?;
         let address = format!("{}/v1/{}{what}", self.address, self.key);
-        let answer = self.asking.patiently(|| self.once(method, &address, owner, body.clone())).await?;
-        answer.read().map_err(|_| self.odd())
-    }
-
-    async fn once(&self, method: &str, address: &str, owner: &Owner, body: Option<Vec<u8>>) -> Result<Answer, Trouble> {
-        let token = self.login.token(&self.asking).await?;
-        let headers = [
-            ("authorization".to_owned(), format!("Bearer {}", token.as_str())),
-            ("content-type".to_owned(), "application/json".to_owned()),
-        ];
-        let answer = self.asking.once(method, address, &headers, body).await?;
-        if answer.status == 200 {
-            return Ok(answer);
-        }
-        if answer.status == 401 {
-            self.login.forget().await;
-        }
-        Err(self.trouble(&answer, owner))
+        token::call(&self.asking, &self.login, (method, &address), question, |answer| self.trouble(answer, owner)).await
     }
 
     /// What a refusal means.
@@ -107,11 +89,6 @@ impl GoogleKms {
         }
     }
 
-    fn odd(&self) -> KeyError {
-        let message = "its answer is not of the form that is documented".to_owned();
-        KeyError::Unavailable { place: self.asking.place().to_owned(), message }
-    }
-
     /// Seals with the primary version, or with one that is named.
     async fn encrypt(&self, with: &str, owner: &Owner, secret: &Secret, bound: &Bound) -> Result<Wrapped, KeyError> {
         let question = Encrypt {
@@ -119,8 +96,8 @@ impl GoogleKms {
             additional_authenticated_data: Wiped::of(&authenticated(owner, bound), &STANDARD),
         };
         let sealed: Encrypted = self.call("POST", &format!("{with}:encrypt"), owner, Some(&question)).await?;
-        let version = number(&sealed.name).ok_or_else(|| self.odd())?;
-        let ciphertext = sealed.ciphertext.bytes(&STANDARD).ok_or_else(|| self.odd())?;
+        let version = number(&sealed.name).ok_or_else(|| odd(&self.asking))?;
+        let ciphertext = sealed.ciphertext.bytes(&STANDARD).ok_or_else(|| odd(&self.asking))?;
         Ok(Wrapped { version, bytes: [&version.to_be_bytes(), ciphertext.as_slice()].concat() })
     }
 }
@@ -167,7 +144,7 @@ impl KeyProvider for GoogleKms {
         let key: CryptoKey = self.call::<Nothing, _>("GET", "", owner, None).await?;
         let disabled = |message: &str| KeyError::Disabled { place: self.place(), message: message.to_owned() };
         let primary = key.primary.ok_or_else(|| disabled("it has no primary version"))?;
-        let newest = number(&primary.name).ok_or_else(|| self.odd())?;
+        let newest = number(&primary.name).ok_or_else(|| odd(&self.asking))?;
         self.primary.fetch_max(newest, Ordering::AcqRel);
         Ok(Some(newest))
     }
@@ -175,7 +152,7 @@ impl KeyProvider for GoogleKms {
     async fn renew(&self, _owners: &[Owner]) -> Result<(), KeyError> {
         let owner = Owner::Platform;
         let mut made: Version = self.call("POST", "/cryptoKeyVersions", &owner, Some(&Nothing {})).await?;
-        let newest = number(&made.name).ok_or_else(|| self.odd())?;
+        let newest = number(&made.name).ok_or_else(|| odd(&self.asking))?;
         for _ in 0..LOOKS {
             if made.state == "ENABLED" {
                 let question = Primary { crypto_key_version_id: newest.to_string() };

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::identity::safe;
 use crate::keys::asking::{Asking, Trouble, said, setting};
 use crate::keys::surroundings::Surroundings;
-use crate::keys::token::{Kept, Token};
+use crate::keys::token::{Bearer, Kept, Token};
 use crate::keys::wiped::Wiped;
 
 const AUTHORITY: &str = "https://login.microsoftonline.com";
@@ -53,6 +53,16 @@ enum Seconds {
     Text(String),
 }
 
+impl Bearer for Login {
+    async fn token(&self, asking: &Asking) -> Result<Zeroizing<String>, Trouble> {
+        self.kept.get(self.ask(asking)).await
+    }
+
+    fn kept(&self) -> &Kept {
+        &self.kept
+    }
+}
+
 impl Login {
     pub(super) fn new(resource: &str, surroundings: &Surroundings, place: &str) -> Result<Self, KeyError> {
         let client = surroundings.get("AZURE_CLIENT_ID");
@@ -82,14 +92,6 @@ impl Login {
             address
         };
         Ok(Self { who, address, resource: resource.to_owned(), kept: Kept::default() })
-    }
-
-    pub(super) async fn token(&self, asking: &Asking) -> Result<Zeroizing<String>, Trouble> {
-        self.kept.get(self.ask(asking)).await
-    }
-
-    pub(super) async fn forget(&self) {
-        self.kept.forget().await;
     }
 
     async fn ask(&self, asking: &Asking) -> Result<Token, Trouble> {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::identity::safe;
 use crate::keys::asking::{Asking, Trouble, said, setting};
 use crate::keys::surroundings::Surroundings;
-use crate::keys::token::{Kept, Token};
+use crate::keys::token::{Bearer, Kept, Token};
 use crate::keys::wiped::Wiped;
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloudkms";
@@ -69,6 +69,16 @@ struct Given {
     expires_in: u64,
 }
 
+impl Bearer for Login {
+    async fn token(&self, asking: &Asking) -> Result<Zeroizing<String>, Trouble> {
+        self.kept.get(self.ask(asking)).await
+    }
+
+    fn kept(&self) -> &Kept {
+        &self.kept
+    }
+}
+
 impl Login {
     pub(super) fn new(surroundings: &Surroundings, place: &str) -> Result<Self, KeyError> {
         let usual = || {
@@ -91,14 +101,6 @@ impl Login {
             }
         };
         Ok(Self { who, kept: Kept::default() })
-    }
-
-    pub(super) async fn token(&self, asking: &Asking) -> Result<Zeroizing<String>, Trouble> {
-        self.kept.get(self.ask(asking)).await
-    }
-
-    pub(super) async fn forget(&self) {
-        self.kept.forget().await;
     }
 
     async fn ask(&self, asking: &Asking) -> Result<Token, Trouble> {
