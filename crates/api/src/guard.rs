@@ -49,7 +49,8 @@ pub(crate) async fn pass(
         path.iter().flat_map(RawPathParams::iter).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let (parts, body) = request.into_parts();
     let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let query = parts.uri.query().unwrap_or_default().to_owned();
+    // Mostly nothing is deprecated, and nothing is kept to be told then.
+    let query = parts.uri.query().filter(|_| !operation.deprecated.is_empty()).unwrap_or_default().to_owned();
     let mut fields = Vec::new();
     let mut response = match answered(&api, &operation, path, parts, body, &mut fields).await {
         Ok(answer) => answer.into_response(),

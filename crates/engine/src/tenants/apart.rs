@@ -1,19 +1,14 @@
 //! Whether a tenant can be kept apart as its configuration asks.
 
-use std::collections::BTreeSet;
-
 use tenantry_domain::config::{Document, DocumentKey, IsolationLevel, Problems};
-use tenantry_domain::id::TenantId;
-
-use super::Declarations;
 
 /// The field.
 const FIELD: &str = "security.isolation_level";
 
 /// What else there is in a store.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Others {
-    /// How many tenants beside those that were read.
+    /// How many tenants, beside those whose configuration changes.
     pub(super) count: usize,
     /// Whether one of them has the store for itself.
     pub(super) is_anybodys: bool,
@@ -21,32 +16,21 @@ pub(super) struct Others {
     pub(super) keys_of_their_own: bool,
 }
 
-/// Tenants that changed documents would keep apart in a way that is not to be had here, or that would come into a store that
-/// is another's. Of tenants that the caller does not see no more is told than that they are there.
-pub(super) fn kept_apart(
-    found: &Declarations,
-    changed: &BTreeSet<&DocumentKey>,
-    others: &Others,
-) -> Vec<(DocumentKey, Problems)> {
-    let level =
-        |tenant: &Document| found.layers.resolve(tenant).map(|effective| effective.isolation()).unwrap_or_default();
-    let levels: Vec<(&TenantId, &Document, IsolationLevel)> =
-        found.tenants.iter().map(|(id, tenant)| (id, tenant, level(tenant))).collect();
-    let dedicated = |but: &TenantId| {
-        others.is_anybodys || levels.iter().any(|(id, _, level)| *id != but && *level == IsolationLevel::Dedicated)
-    };
-    let there_are_others = levels.len() + others.count > 1;
+/// Of tenants whose configuration changes, those that are to be kept apart in a way that is not to be had here, or that would
+/// come into a store that is another's. Of tenants that the caller does not see no more is told than that they are there.
+pub(super) fn kept_apart(changing: &[(&Document, IsolationLevel)], others: Others) -> Vec<(DocumentKey, Problems)> {
+    let dedicated = changing.iter().filter(|(_, level)| *level == IsolationLevel::Dedicated).count();
+    let there_are_others = changing.len() + others.count > 1;
     let mut wrong = Vec::new();
-    for (id, tenant, level) in &levels {
-        let touched = changed.contains(tenant.key()) || tenant.layers().iter().any(|layer| changed.contains(layer));
-        if !touched {
-            continue;
-        }
+    for (tenant, level) in changing {
+        let is_dedicated = *level == IsolationLevel::Dedicated;
         let message = match level {
             IsolationLevel::Dedicated if there_are_others => {
                 "a dedicated tenant has a store of its own, and this one holds others"
             }
-            _ if dedicated(id) => "this store is a dedicated tenant's, and takes no other",
+            _ if others.is_anybodys || dedicated > usize::from(is_dedicated) => {
+                "this store is a dedicated tenant's, and takes no other"
+            }
             IsolationLevel::Strict | IsolationLevel::Dedicated if !others.keys_of_their_own => {
                 "its data would not be sealed with a key of its own: the provider of keys has one for all"
             }

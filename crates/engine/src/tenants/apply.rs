@@ -158,7 +158,7 @@ impl Tenants {
         let mut wrong = if differs { newly_wrong(&found, &before) } else { Vec::new() };
         if differs {
             wrong.extend(self.named_twice(&found, &documents, few.is_none()).await?);
-            wrong.extend(self.kept_apart(&found, &documents, few.is_none()).await?);
+            wrong.extend(self.kept_apart(&found, &documents, &removed).await?);
         }
         problems.0.extend(gathered(&found, &wrong).0);
         for (key, wrong) in wrong {
@@ -280,18 +280,32 @@ impl Tenants {
         Ok(named_twice(found, &changed, held, |id| self.names(id)))
     }
 
-    /// Tenants that cannot be kept apart as changed documents ask, held against `all` tenants or what is known of the others.
+    /// Tenants that cannot be kept apart as changed documents ask, held against all others but those that are to go.
     pub(super) async fn kept_apart(
         &self,
         found: &Declarations,
         documents: &[Document],
-        all: bool,
+        removed: &[DocumentKey],
     ) -> Result<Vec<(DocumentKey, Problems)>, TenantsError> {
-        let read = found.tenants.keys().collect();
+        let changed = differing(found, documents);
+        let changes = |tenant: &Document| {
+            changed.contains(tenant.key()) || tenant.layers().iter().any(|layer| changed.contains(layer))
+        };
+        let level = |tenant| found.layers.resolve(tenant).map(|effective| effective.isolation()).unwrap_or_default();
+        let changing = found.tenants.iter().filter(|(_, tenant)| changes(tenant));
+        let (ids, changing): (Vec<&TenantId>, Vec<_>) =
+            changing.map(|(id, tenant)| (id, (tenant, level(tenant)))).unzip();
+        if changing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let gone = removed.iter().filter_map(|key| match key {
+            DocumentKey::Tenant(id) => Some(id),
+            _ => None,
+        });
         let (count, is_anybodys) =
-            if all { (0, false) } else { self.register.others(self.store.as_ref(), &read).await? };
+            self.register.others(self.store.as_ref(), &ids.into_iter().chain(gone).collect()).await?;
         let others = Others { count, is_anybodys, keys_of_their_own: self.store.keys_of_their_own() };
-        Ok(kept_apart(found, &differing(found, documents), &others))
+        Ok(kept_apart(&changing, others))
     }
 
     /// The revision that a change is based on; a document that was removed goes on counting.

@@ -122,7 +122,7 @@ impl Tenants {
                     found.tenants.insert(id.clone(), document.clone());
                     let document = [document];
                     let mut wrong = self.named_twice(&found, &document, false).await?;
-                    wrong.extend(self.kept_apart(&found, &document, false).await?);
+                    wrong.extend(self.kept_apart(&found, &document, &[]).await?);
                     Problems(wrong.into_iter().flat_map(|(_, problems)| problems.0).collect()).into_result()?;
                 }
                 _ => {
@@ -130,7 +130,7 @@ impl Tenants {
                     for tenant in found.tenants.values() {
                         found.layers.resolve(tenant)?;
                     }
-                    let wrong = self.kept_apart(&found, &[document], true).await?;
+                    let wrong = self.kept_apart(&found, &[document], &[]).await?;
                     Problems(wrong.into_iter().flat_map(|(_, problems)| problems.0).collect()).into_result()?;
                 }
             }

@@ -98,6 +98,8 @@ struct Kept {
     users: BTreeMap<DocumentKey, usize>,
     tenants: BTreeMap<TenantId, Standing>,
     objects: BTreeMap<Object, BTreeSet<WorkloadKey>>,
+    /// Who has the store for itself.
+    dedicated: BTreeSet<TenantId>,
 }
 
 impl Kept {
@@ -110,6 +112,7 @@ impl Kept {
             users: BTreeMap::new(),
             tenants: BTreeMap::new(),
             objects: BTreeMap::new(),
+            dedicated: BTreeSet::new(),
             layers,
         };
         for (id, document) in &tenants {
@@ -129,11 +132,15 @@ impl Kept {
         for (object, workload) in &standing.objects {
             self.objects.entry(object.clone()).or_default().insert(workload.clone());
         }
+        if standing.dedicated {
+            self.dedicated.insert(id.clone());
+        }
         self.tenants.insert(id.clone(), standing);
     }
 
     fn take(&mut self, id: &TenantId) {
         let Some(standing) = self.tenants.remove(id) else { return };
+        self.dedicated.remove(id);
         for name in &standing.names {
             if let Some(count) = self.users.get_mut(name) {
                 *count = count.saturating_sub(1);
@@ -256,8 +263,7 @@ impl Register {
     ) -> Result<(usize, bool), TenantsError> {
         self.look(store, |kept| {
             let known = but.iter().filter(|id| kept.tenants.contains_key(**id)).count();
-            let mut apart = kept.tenants.iter().filter(|(_, standing)| standing.dedicated);
-            (kept.tenants.len().saturating_sub(known), apart.any(|(id, _)| !but.contains(id)))
+            (kept.tenants.len().saturating_sub(known), kept.dedicated.iter().any(|id| !but.contains(id)))
         })
         .await
     }

@@ -31,35 +31,53 @@ impl Tenants {
         let first = |field: &str| field.split('.').next().unwrap_or_default().to_owned();
         let touches = fields.iter().map(|change| first(&change.field)).collect();
         // What cannot be resolved as it stands had no ceiling to speak of.
-        let old = before.and_then(|before| ceilings(&found.layers, before).ok()).unwrap_or_default();
-        let sized = before.and_then(|before| targets(&found.layers, before).ok()).unwrap_or_default();
-        let mut layers = found.layers.clone();
+        let old = before.and_then(|before| Side::of(&found.layers, before).ok()).unwrap_or_default();
+        let mut layers = found.layers;
         beside
             .into_iter()
             .filter(|one| !matches!(one.key(), DocumentKey::Tenant(_)))
             .cloned()
             .for_each(|one| layers.insert(one));
-        let new = ceilings(&layers, after)?;
-        let objects = targets(&layers, after)?.iter().any(|one| one.namespace != id.as_str() && !sized.contains(one));
+        let new = Side::of(&layers, after)?;
+        let is_abroad = |target: &&ScaleTarget| target.namespace != id.as_str();
+        let objects = new.targets.iter().filter(is_abroad).any(|target| !old.targets.contains(target));
         let series = fields.iter().any(|change| reads_others(change, id));
-        let isolation = |layers: &Layers, document: &Document| layers.resolve(document).ok().map(|one| one.isolation());
-        let apart = isolation(&layers, after)
-            != before.and_then(|before| isolation(&found.layers, before)).or(Some(IsolationLevel::Shared));
+        let apart = new.isolation != old.isolation;
         let reaches = [(Reach::Objects, objects), (Reach::Series, series), (Reach::Apart, apart)];
         let reaches = reaches.into_iter().filter_map(|(reach, it_does)| it_does.then_some(reach)).collect();
-        let default = old.get(&None).copied().unwrap_or(Replicas::new(0));
+        let default = old.ceilings.get(&None).copied().unwrap_or(Replicas::new(0));
         let sizes = |(name, to): (&Option<WorkloadName>, &Replicas)| Sizes {
-            from: old.get(name).copied().unwrap_or(default),
+            from: old.ceilings.get(name).copied().unwrap_or(default),
             to: *to,
         };
         let base = found.heads.get(after.key()).map_or(0, |head| head.number);
-        Ok((Rewrite { touches, ceilings: new.iter().map(sizes).collect(), reaches }, base))
+        Ok((Rewrite { touches, ceilings: new.ceilings.iter().map(sizes).collect(), reaches }, base))
     }
 }
 
-/// The objects that a tenant's workloads size, those that are not scaled among them.
-fn targets(layers: &Layers, tenant: &Document) -> Result<Vec<ScaleTarget>, TenantsError> {
-    Ok(layers.resolve(tenant)?.workloads().into_iter().map(|spec| spec.target).collect())
+/// What a document comes to, before or after.
+#[derive(Default)]
+struct Side {
+    /// The most replicas of each workload, and of one that does not say (none).
+    ceilings: BTreeMap<Option<WorkloadName>, Replicas>,
+    /// The objects that its workloads size, those that are not scaled among them.
+    targets: Vec<ScaleTarget>,
+    isolation: IsolationLevel,
+}
+
+impl Side {
+    fn of(layers: &Layers, tenant: &Document) -> Result<Self, TenantsError> {
+        let effective = layers.resolve(tenant)?;
+        let of_all = layers.explain(tenant, Some(CEILING))?.into_iter().find(|one| one.field == CEILING);
+        let of_all = of_all.and_then(|one| one.value.parse().ok()).map(Replicas::new);
+        let mut side = Self { isolation: effective.isolation(), ..Self::default() };
+        side.ceilings.extend(of_all.map(|ceiling| (None, ceiling)));
+        for spec in effective.workloads() {
+            side.ceilings.insert(Some(spec.key.workload), spec.bounds.ceiling());
+            side.targets.push(spec.target);
+        }
+        Ok(side)
+    }
 }
 
 /// Whether a change brings a query that reads more than the tenant's own series, as far as the two labels say by which
@@ -67,13 +85,4 @@ fn targets(layers: &Layers, tenant: &Document) -> Result<Vec<ScaleTarget>, Tenan
 fn reads_others(change: &FieldChange, id: &TenantId) -> bool {
     let own = [("namespace", id.as_str()), ("tenant", id.as_str())];
     is_query(&change.field) && change.after.as_deref().is_some_and(|query| !reads_only(query, &own))
-}
-
-/// The most replicas of each workload, and of one that does not say (none).
-fn ceilings(layers: &Layers, tenant: &Document) -> Result<BTreeMap<Option<WorkloadName>, Replicas>, TenantsError> {
-    let effective = layers.resolve(tenant)?;
-    let of_all = layers.explain(tenant, Some(CEILING))?.into_iter().find(|one| one.field == CEILING);
-    let of_all = of_all.and_then(|one| one.value.parse().ok()).map(Replicas::new);
-    let each = effective.workloads().into_iter().map(|spec| (Some(spec.key.workload), spec.bounds.ceiling()));
-    Ok(of_all.map(|ceiling| (None, ceiling)).into_iter().chain(each).collect())
 }
